@@ -1,0 +1,54 @@
+# `make run` and `make test` need Python 3.11 or newer and make, nothing else; they set themselves up in .venv.
+# Once set up, nothing is fetched again until a lock changes.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo test lint locks clean
+
+help:  ## show this
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+run: $(VENV)/.run  ## start the worker with feeds.yaml
+	@$(BIN)/monitor run
+
+demo: $(VENV)/.run  ## show a digest of sample feeds, without network or settings
+	@$(BIN)/monitor demo
+
+test: $(VENV)/.dev  ## run every test
+	@$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.dev  ## ruff, mypy and the arrows of the house
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+locks: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows (needs uv)
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml -o requirements/run.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --group dev -c requirements/run.lock -o requirements/dev.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group build -o requirements/build.lock
+
+clean:  ## remove what was set up (never ./data)
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=python3.13" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "$(PYTHON) cannot make a virtual environment (on Debian: apt install python3-venv)" >&2; exit 1; }
+
+$(VENV)/.run: requirements/build.lock requirements/run.lock pyproject.toml | $(VENV)/bin/python
+	@echo "setting up $(VENV), once ..."
+	@$(PIP) --require-hashes -r requirements/build.lock
+	@$(PIP) --require-hashes -r requirements/run.lock
+	@$(PIP) --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run requirements/dev.lock
+	@echo "setting up the tests, once ..."
+	@$(PIP) --require-hashes -r requirements/dev.lock
+	@touch $@

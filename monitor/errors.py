@@ -1,0 +1,74 @@
+"""Everything that this program raises on purpose.
+
+    MonitorError                    one readable line for a person; `exit_code` for the shell
+    ├── ConfigError                 feeds.yaml or the environment is wrong (exit 2); carries every fault
+    ├── QueryError                  one keyword cannot be read; carries the offset of the fault
+    ├── StoreError                  the database cannot be opened, read or written
+    │   └── NewerDatabaseError      written by a later version; left untouched
+    ├── BusyError                   another process holds the lock that this job needs
+    └── TemplateError               a template cannot be rendered
+
+A feed that fails is not an exception but a value: `model.Failure`. So is a mail server that
+refuses: `model.Receipt`. What is raised beyond this tree is a bug.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class MonitorError(Exception):
+    """Base of the tree; `str()` is the line that a person reads."""
+
+    exit_code = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong in a file: where (1-based line and column; 0 when unknown) and what to do."""
+
+    message: str
+    line: int = 0
+    column: int = 0
+
+    def at(self, path: str) -> str:
+        """Return `path:line:column: message`, the form that editors and terminals link."""
+        where = f"{path}:{self.line}:{self.column}" if self.line else path
+        return f"{where}: {self.message}"
+
+
+class ConfigError(MonitorError):
+    """The configuration cannot be used; `faults` holds every one found."""
+
+    exit_code = 2
+
+    def __init__(self, path: str, faults: tuple[Fault, ...]) -> None:
+        self.path = path
+        self.faults = faults
+        super().__init__("\n".join(fault.at(path) for fault in faults))
+
+
+class QueryError(MonitorError):
+    """A keyword cannot be read; `offset` counts characters from its start."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, offset: int = 0) -> None:
+        self.offset = offset
+        super().__init__(message)
+
+
+class StoreError(MonitorError):
+    """The database cannot be opened, read or written."""
+
+
+class NewerDatabaseError(StoreError):
+    """The database was written by a later version of this program."""
+
+
+class BusyError(MonitorError):
+    """Another process is doing this job on the same data folder."""
+
+
+class TemplateError(MonitorError):
+    """A template cannot be rendered; the message names file and line."""

@@ -1,0 +1,368 @@
+"""The values that cross borders between rooms.
+
+Every time is an aware `datetime` in UTC. Every text is plain (no markup, no entities).
+Nothing here does any work beyond deriving one field from others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+# ---------------------------------------------------------------- feeds: bytes → Entry → Item
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One feed as the user configured it. `timezone` (IANA) is for dates that name no zone."""
+
+    url: str
+    name: str = ""
+    language: str = ""
+    timezone: str = ""
+    every: timedelta = timedelta(minutes=30)
+    user_agent: str = ""
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """What the last polls of one feed left behind. `body_hash` is SHA-256, hexadecimal."""
+
+    url: str
+    title: str = ""
+    etag: str = ""
+    last_modified: str = ""
+    body_hash: str = ""
+    due: datetime | None = None
+    last_polled: datetime | None = None
+    last_ok: datetime | None = None
+    failures: int = 0
+    failing_since: datetime | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A document that a feed answered with (HTTP 200). `headers` have lower-case names."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """HTTP 304: nothing new, at the cost of one round trip."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A feed that could not be used this time, in words for a person.
+
+    `retry_after` is what the server asked for (RFC 9110, 10.2.3), if it did.
+    """
+
+    reason: str
+    retry_after: timedelta | None = None
+    seconds: float = 0.0
+
+
+Response = Fetched | NotModified | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry as the feed has it: texts still with markup, dates still text.
+
+    `published_utc` is the parser's own reading of the date, wrong where no zone is named.
+    """
+
+    id: str
+    link: str
+    title: str
+    summary: str
+    content: str
+    published: str
+    published_utc: datetime | None
+    source: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A document that was read as a feed. `version` is feedparser's name of the format."""
+
+    title: str
+    language: str
+    version: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A news item, clean. `key` names it within its feed, for ever.
+
+    `published` falls back to `first_seen` where the feed gives none that can be true
+    (`dated` is then False). `backlog` marks what was old when its feed first showed it:
+    stored and searchable, never news.
+    """
+
+    feed_url: str
+    key: str
+    link: str
+    title: str
+    summary: str
+    outlet: str
+    language: str
+    published: datetime
+    first_seen: datetime
+    dated: bool = True
+    backlog: bool = False
+
+
+# ---------------------------------------------------------------- match: Item → Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why: `keyword` of `clause` stands at `start:end` of the item's `field`.
+
+    `clause` is `coverage.<company>` or `theme.<name>`; `field` is `title` or `summary`.
+    """
+
+    clause: str
+    keyword: str
+    field: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about one item. `themes` maps a theme to its score, best first.
+
+    `reason` says in words why an item is not covered; empty for one that is.
+    """
+
+    covered: bool
+    themes: tuple[tuple[str, float], ...] = ()
+    score: float = 0.0
+    evidence: tuple[Evidence, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An item with its verdict, and its number in the store (0 before it has one)."""
+
+    item: Item
+    verdict: Verdict
+    id: int = 0
+
+
+# ---------------------------------------------------------------- digest: Judged → Story → Edition → Message → Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class DigestPlan:
+    """One digest as the user configured it. `cron` is a five-field crontab line in `timezone`.
+
+    `themes` empty means all of them, and then coverage without a theme as well.
+    """
+
+    name: str
+    to: tuple[str, ...]
+    cron: str
+    timezone: str = "UTC"
+    language: str = "en"
+    themes: tuple[str, ...] = ()
+    empty: str = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class ToldStory:
+    """A story that an earlier edition told: enough of it to recognise more of the same."""
+
+    id: int
+    title: str
+    link: str
+    language: str
+    themes: tuple[str, ...]
+    outlets: tuple[str, ...]
+    links: tuple[str, ...]
+    titles: tuple[str, ...]
+    told: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """Reports of one event; the lead report first. `continues` is the story told earlier, if any."""
+
+    reports: tuple[Judged, ...]
+    themes: tuple[str, ...]
+    continues: ToldStory | None = None
+
+    @property
+    def lead(self) -> Judged:
+        """The report whose headline and summary tell the story."""
+        return self.reports[0]
+
+    @property
+    def outlets(self) -> tuple[str, ...]:
+        """Names of the outlets that reported it, the lead's first, each once."""
+        return tuple(dict.fromkeys(report.item.outlet for report in self.reports))
+
+
+@dataclass(frozen=True, slots=True)
+class ThemeTitle:
+    """A theme's name in feeds.yaml and its heading in the digest's language."""
+
+    name: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The new stories and the updates under one heading; `theme` None: coverage without a theme.
+
+    `more` counts the new stories that the cap left out.
+    """
+
+    theme: ThemeTitle | None
+    stories: tuple[Story, ...]
+    updates: tuple[Story, ...] = ()
+    more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTrouble:
+    """A feed that does not answer as it should, for the reader of a digest."""
+
+    name: str
+    reason: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """Everything that one digest tells: it covers `since` < t ≤ `until`.
+
+    `reports` counts those of all new stories, shown or left out by a cap. `passed` are items that this edition
+    settles without showing them (repeats of told addresses, themes that this digest leaves out, what a cap left out):
+    they are never candidates again.
+    """
+
+    plan: DigestPlan
+    since: datetime
+    until: datetime
+    sections: tuple[Section, ...]
+    reports: int
+    feeds_total: int
+    troubles: tuple[FeedTrouble, ...]
+    notices: tuple[str, ...] = ()
+    passed: tuple[int, ...] = ()
+    slot: datetime | None = None
+    theme_titles: tuple[ThemeTitle, ...] = ()
+
+    @property
+    def stories(self) -> tuple[Story, ...]:
+        """The new stories, in the order of the page."""
+        return tuple(story for section in self.sections for story in section.stories)
+
+    @property
+    def updates(self) -> tuple[Story, ...]:
+        """Earlier stories that other outlets have taken up since."""
+        return tuple(story for section in self.sections for story in section.updates)
+
+    @property
+    def empty(self) -> bool:
+        """True when there is nothing to tell."""
+        return not self.stories and not self.updates
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """An edition as text, the same for every recipient."""
+
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A finished mail: `raw` is RFC 5322 bytes with CRLF, sent as they are on every attempt."""
+
+    message_id: str
+    sender: str
+    recipient: str
+    subject: str
+    raw: bytes
+
+
+class State(StrEnum):
+    """Where a delivery stands.
+
+    pending → sending → sent | unknown | refused. `unknown`: the connection was lost when the
+    server may already have had the whole message (RFC 1047); it is sent again, unchanged.
+    """
+
+    PENDING = "pending"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message on its way to one recipient. `doubts` counts the attempts whose end is unknown."""
+
+    id: int
+    message: Message
+    state: State
+    attempts: int
+    doubts: int
+    created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """How one attempt ended: the state it leads to, and what the server or the disk said."""
+
+    state: State
+    detail: str
+
+
+# ---------------------------------------------------------------- worker: what a poll did
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one poll of one feed came to. `result`: ok, unchanged or failed."""
+
+    feed: Feed
+    result: str
+    entries: int = 0
+    new: int = 0
+    changed: int = 0
+    hits: int = 0
+    reason: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobRun:
+    """The last run of one job of the worker; `error` is empty when it went well."""
+
+    name: str
+    started: datetime | None
+    finished: datetime | None
+    succeeded: datetime | None
+    error: str = ""
