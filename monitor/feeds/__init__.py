@@ -1,0 +1,1 @@
+"""Getting the news: fetch, parse, normalise; when to ask again."""
