@@ -1,0 +1,1 @@
+"""Deciding what an item is about."""
