@@ -1,0 +1,399 @@
+"""feeds.yaml → settings. Every fault at once, each with its line and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.headerregistry import Address
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from monitor import slots
+from monitor.errors import ConfigError, Fault, QueryError
+from monitor.faults import KeywordError, did_you_mean, faults_of, place_of, read_yaml
+from monitor.match.judge import Company, Rules, Theme, judge
+from monitor.match.query import Query, compile_query
+from monitor.model import DigestPlan, Feed, Item, Verdict
+
+# ---------------------------------------------------------------- values
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise ValueError(f"{name!r} is not a time zone; write one like Europe/London or Asia/Shanghai") from None
+    return name
+
+
+def _address(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises for a port that is none
+    except ValueError:
+        parts = urlsplit("")
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
+        raise ValueError(f"{url!r} is not a web address; it must start with http:// or https://")
+    return url
+
+
+def mailbox(address: str) -> str:
+    """Return a mail address that can be written to, or raise ValueError."""
+    try:
+        parsed = Address(addr_spec=address)
+        address.encode("ascii")
+    except (ValueError, IndexError, UnicodeError, AttributeError) as e:
+        raise ValueError(f"{address!r} is not a mail address") from e
+    except Exception as e:  # email.errors.HeaderParseError and its kin share no public base with ValueError
+        raise ValueError(f"{address!r} is not a mail address") from e
+    if not parsed.username or not parsed.domain:
+        raise ValueError(f"{address!r} is not a mail address; it must look like you@example.com")
+    return address
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    match = re.fullmatch(r"\s*(\d+)\s*([smhdw])\s*", str(value))
+    unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+    if not match or len(match[1]) > 6:
+        raise ValueError(f"{value!r} is not a length of time; write a number and s, m, h, d or w, such as 30m")
+    return timedelta(**{unit[match[2]]: int(match[1])})
+
+
+def _between(shortest: timedelta, longest: timedelta, words: str) -> AfterValidator:
+    def check(value: timedelta) -> timedelta:
+        if not shortest <= value <= longest:
+            raise ValueError(f"must be {words}")
+        return value
+
+    return AfterValidator(check)
+
+
+ZoneName = Annotated[str, AfterValidator(_zone)]
+WebAddress = Annotated[str, AfterValidator(_address)]
+Mailbox = Annotated[str, AfterValidator(mailbox)]
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Interval = Annotated[Duration, _between(timedelta(minutes=1), timedelta(days=30), "from 1m to 30d")]
+Retention = Annotated[Duration, _between(timedelta(days=7), timedelta(days=36500), "from 7d to 36500d")]
+
+
+def _keyword(text: str) -> str:
+    try:
+        return compile_query(text).source
+    except QueryError as e:
+        raise KeywordError(e) from e
+
+
+def _as_written(value: Any) -> Any:
+    if type(value) is int:
+        return str(value)
+    changed = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if changed:
+        raise ValueError("YAML would change this number; put it in quotes")
+    return value
+
+
+Keyword = Annotated[str, BeforeValidator(_as_written), AfterValidator(_keyword)]
+
+
+def _cron(line: str) -> str:
+    try:
+        if line:
+            slots.check(line)
+    except ValueError as e:
+        raise ValueError(f"{line!r} cannot be read: {e}") from e
+    return line
+
+
+def _time_of_day(text: str) -> str:
+    match = re.fullmatch(r"(\d{1,2}):(\d{2})", text)
+    if text and (not match or int(match[1]) > 23 or int(match[2]) > 59):
+        raise ValueError(f'{text!r} is not a time of day; write it like "07:30"')
+    return text
+
+
+# ---------------------------------------------------------------- the file
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True)
+
+
+class FeedPart(_Part):
+    """One entry under `feeds`: an address alone, or these keys."""
+
+    url: WebAddress
+    name: str = ""
+    language: str = ""
+    timezone: Annotated[str, AfterValidator(lambda name: name and _zone(name))] = ""
+    every: Interval = timedelta(minutes=30)
+    user_agent: str = ""
+    enabled: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _address_alone(cls, value: Any) -> Any:
+        return {"url": value} if isinstance(value, str) else value
+
+
+class DigestPart(_Part):
+    """One entry under `digests`."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)
+    to: list[Mailbox] = Field(min_length=1)
+    at: Annotated[str, AfterValidator(_time_of_day)] = ""
+    cron: Annotated[str, AfterValidator(_cron)] = ""
+    timezone: ZoneName = "UTC"
+    language: Literal["en", "zh"] = "en"
+    themes: list[str] = []
+    empty: Literal["skip", "send"] = "skip"
+
+    @model_validator(mode="after")
+    def _one_time(self) -> DigestPart:
+        if bool(self.at) == bool(self.cron):
+            raise ValueError('say when, by one of: at: "07:30" or cron: "30 7 * * mon-fri"')
+        return self
+
+    def crontab(self) -> str:
+        """Return the five-field crontab line that `at` or `cron` stands for."""
+        if self.cron:
+            return self.cron
+        hour, minute = self.at.split(":")
+        return f"{int(minute)} {int(hour)} * * *"
+
+
+class CompanyPart(_Part):
+    """One company under `coverage`."""
+
+    names: list[Keyword] = Field(min_length=1)
+    hints: list[Keyword] = []
+
+
+class CoveragePart(BaseModel):
+    """`coverage`: companies by name, and `not`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, CompanyPart]
+    excluded: list[Keyword] = Field(default=[], alias="not")
+
+
+class ExamplesPart(_Part):
+    """Headlines that a theme must and must not take."""
+
+    hits: list[str] = []
+    misses: list[str] = []
+
+
+class ThemePart(_Part):
+    """One theme under `themes`."""
+
+    title: dict[Literal["en", "zh"], str] = {}
+    keywords: list[Keyword] = Field(min_length=1)
+    excluded: list[Keyword] = Field(default=[], alias="not")
+    examples: ExamplesPart = ExamplesPart()
+
+
+class FilePart(_Part):
+    """The whole of feeds.yaml."""
+
+    digests: list[DigestPart] = []
+    feeds: list[FeedPart] = Field(min_length=1)
+    coverage: CoveragePart
+    themes: dict[str, ThemePart] = {}
+    retention: Retention = timedelta(days=365)
+
+
+# ---------------------------------------------------------------- what the program uses
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """feeds.yaml, checked and compiled. `fingerprint` is the hash of the file it was read from."""
+
+    path: Path
+    fingerprint: str
+    feeds: tuple[Feed, ...]
+    digests: tuple[DigestPlan, ...]
+    rules: Rules
+    titles: Mapping[str, Mapping[str, str]]
+    retention: timedelta
+    examples: Mapping[str, ExamplesPart] = field(default_factory=dict)
+
+    def digest(self, name: str) -> DigestPlan:
+        """Return the digest of that name.
+
+        Raises:
+            ConfigError: there is none; the message lists those that there are.
+        """
+        for plan in self.digests:
+            if plan.name == name:
+                return plan
+        known = ", ".join(plan.name for plan in self.digests) or "none"
+        raise ConfigError(str(self.path), (Fault(f"no digest is named {name!r}; there is: {known}"),))
+
+
+def fingerprint(path: Path) -> str:
+    """Return the hash of the file's bytes, to notice an edit however it was written.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    return sha256(_bytes(path)).hexdigest()
+
+
+def load(path: Path) -> Settings:
+    """Read feeds.yaml.
+
+    Raises:
+        ConfigError: the file cannot be read or has faults; it carries all of them.
+    """
+    raw = _bytes(path)
+    tree = read_yaml(path, raw)
+    if not isinstance(tree, CommentedMap):
+        raise ConfigError(str(path), (Fault("the file must hold keys such as feeds:, coverage: and themes:", 1, 1),))
+    try:
+        parsed = FilePart.model_validate(tree)
+    except ValidationError as e:
+        faults = [*faults_of(e, tree, raw.decode("utf-8", "replace").splitlines(), _known_keys), *_cross_checks(tree)]
+        raise ConfigError(str(path), _in_order(faults)) from e
+    except (TypeError, ValueError, AttributeError) as e:  # YAML's own types (!!omap, !!set) where keys are expected
+        raise ConfigError(str(path), (Fault(f"holds a kind of value that is not expected here: {e}"),)) from e
+    faults = list(_cross_checks(tree))
+    if faults:
+        raise ConfigError(str(path), _in_order(faults))
+    return _settings(path, sha256(raw).hexdigest(), parsed)
+
+
+def _in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    return tuple(sorted(faults, key=lambda fault: (fault.line, fault.column)))
+
+
+def example_faults(settings: Settings) -> list[str]:
+    """Run each theme's examples through the rules; return a line for each that comes out wrong."""
+    lines = []
+    for theme, examples in settings.examples.items():
+        for title, wanted in [(t, True) for t in examples.hits] + [(t, False) for t in examples.misses]:
+            verdict = try_title(settings.rules, title)
+            got = theme in dict(verdict.themes)
+            if got != wanted:
+                why = verdict.reason or ("no keyword of the theme" if wanted else "a keyword of the theme matches")
+                lines.append(f"themes.{theme}: {'should be a hit' if wanted else 'should be a miss'}: {title} ({why})")
+    return lines
+
+
+def try_title(rules: Rules, title: str, summary: str = "") -> Verdict:
+    """Judge a text that is in no feed."""
+    from datetime import UTC, datetime
+
+    epoch = datetime.fromtimestamp(0, UTC)
+    return judge(Item("", "", "", title, summary, "", "", epoch, epoch), rules)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError as e:
+        advice = "not found; name the file with --config or MONITOR_CONFIG"
+        raise ConfigError(str(path), (Fault(advice),)) from e
+    except OSError as e:
+        raise ConfigError(str(path), (Fault(f"cannot be read: {e.strerror}"),)) from e
+
+
+def _settings(path: Path, fingerprint: str, parsed: FilePart) -> Settings:
+    companies = parsed.coverage.__pydantic_extra__
+    return Settings(
+        path=path,
+        fingerprint=fingerprint,
+        feeds=tuple(Feed(**part.model_dump()) for part in parsed.feeds),
+        digests=tuple(_plan(part) for part in parsed.digests),
+        rules=Rules(
+            tuple(Company(name, _queries(c.names), _queries(c.hints)) for name, c in companies.items()),
+            _queries(parsed.coverage.excluded),
+            tuple(Theme(name, _queries(t.keywords), _queries(t.excluded)) for name, t in parsed.themes.items()),
+        ),
+        titles={
+            name: {str(lang): words for lang, words in theme.title.items()} for name, theme in parsed.themes.items()
+        },
+        retention=parsed.retention,
+        examples={name: theme.examples for name, theme in parsed.themes.items()},
+    )
+
+
+def _plan(part: DigestPart) -> DigestPlan:
+    return DigestPlan(
+        part.name, tuple(part.to), part.crontab(), part.timezone, part.language, tuple(part.themes), part.empty
+    )
+
+
+def _queries(sources: Iterable[str]) -> tuple[Query, ...]:
+    return tuple(compile_query(source) for source in sources)
+
+
+# ---------------------------------------------------------------- what does not fit together
+
+
+def _known_keys(path: Sequence[str | int]) -> set[str]:
+    parts: dict[str, type[BaseModel]] = {"feeds": FeedPart, "digests": DigestPart}
+    if not path:
+        part: type[BaseModel] = FilePart
+    elif path[0] == "coverage":
+        part = CompanyPart
+    elif path[0] == "themes":
+        part = ExamplesPart if path[-1] == "examples" else ThemePart
+    else:
+        part = parts.get(str(path[0]), FilePart)
+    return {info.alias or name for name, info in part.model_fields.items()}
+
+
+def _cross_checks(tree: CommentedMap) -> Iterable[Fault]:
+    """Yield what does not fit together; works on a file that has other faults too, and leaves those to pydantic."""
+    companies = tree.get("coverage")
+    if isinstance(companies, CommentedMap) and not set(companies) - {"not"}:
+        yield Fault("coverage: name at least one company", *place_of(tree, ["coverage"]))
+    feeds, digests = _parts(tree, "feeds"), _parts(tree, "digests")
+    urls = [feed.get("url") if isinstance(feed, CommentedMap) else feed for feed in feeds]
+    names = [digest.get("name") if isinstance(digest, CommentedMap) else None for digest in digests]
+    yield from _twice("feeds", urls, "this feed stands above already", tree)
+    yield from _twice("digests", names, "a digest of this name stands above", tree)
+    themes = [str(name) for name in tree.get("themes") or ()]
+    for i, digest in enumerate(digests):
+        wanted = digest.get("themes") if isinstance(digest, CommentedMap) else None
+        for k, theme in enumerate(wanted if isinstance(wanted, CommentedSeq) else ()):
+            if isinstance(theme, str) and theme not in themes:
+                path: list[str | int] = ["digests", i, "themes", k]
+                hint = did_you_mean(theme, themes)
+                yield Fault(f"digests.{i}.themes: there is no theme {theme!r}{hint}", *place_of(tree, path))
+
+
+def _parts(tree: CommentedMap, key: str) -> Sequence[Any]:
+    parts = tree.get(key)
+    return parts if isinstance(parts, CommentedSeq) else ()
+
+
+def _twice(key: str, values: Sequence[Any], words: str, tree: CommentedMap) -> Iterable[Fault]:
+    seen: set[str] = set()
+    for i, value in enumerate(values):
+        if not isinstance(value, str):
+            continue
+        if value in seen:
+            yield Fault(f"{key}.{i}: {words}: {value}", *place_of(tree, [key, i]))
+        seen.add(value)
+
+
+def sample_addresses(settings: Settings) -> list[str]:
+    """Return a line for each digest that still goes to an address of the shipped example (RFC 2606)."""
+    return [
+        f"{settings.path}: digest {plan.name} goes to {to}, which is nobody's; write your own address there"
+        for plan in settings.digests
+        for to in plan.to
+        if re.search(r"[@.]example\.(com|net|org)$", to)
+    ]

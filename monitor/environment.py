@@ -1,0 +1,104 @@
+"""The environment → mail settings. Secrets live only here, never in feeds.yaml."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from monitor.config import Mailbox
+from monitor.errors import ConfigError, Fault
+from monitor.faults import did_you_mean
+
+PREFIX = "MONITOR_"
+
+
+class MailSettings(BaseSettings):
+    """How mail is sent: MONITOR_SMTP_*. With no host, mail goes to files."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SMTP_", extra="ignore", env_ignore_empty=True)
+
+    host: str = ""
+    port: int = Field(default=0, ge=0, le=65535)
+    user: str = ""
+    password: str = Field(default="", repr=False)
+    password_file: str = ""
+    security: Literal["starttls", "tls", "plain"] = "starttls"
+    ca_file: str = ""
+    sender: Mailbox = Field(default="monitor@localhost", validation_alias=f"{PREFIX}SMTP_FROM")
+
+    @property
+    def to_files(self) -> bool:
+        """True when there is no mail server."""
+        return not self.host
+
+    @property
+    def real_port(self) -> int:
+        """The port given, or the usual one for the security chosen."""
+        return self.port or {"starttls": 587, "tls": 465, "plain": 25}[self.security]
+
+
+def mail_settings() -> MailSettings:
+    """Read MONITOR_SMTP_* and, where named, the password file.
+
+    Raises:
+        ConfigError: a value cannot be used; the message names the variable.
+    """
+    try:
+        mail = MailSettings()
+    except ValidationError as e:
+        faults = tuple(Fault(f"{_variable(error['loc'])}: {_plain(error)}") for error in e.errors(include_url=False))
+        raise ConfigError("environment", faults) from e
+    faults = tuple(_mail_faults(mail))
+    if faults:
+        raise ConfigError("environment", faults)
+    if mail.password_file:
+        try:
+            secret = Path(mail.password_file).read_text(encoding="utf-8").strip("\r\n")
+        except (OSError, UnicodeDecodeError) as e:
+            fault = Fault(f"{PREFIX}SMTP_PASSWORD_FILE: {mail.password_file}: cannot be read ({e})")
+            raise ConfigError("environment", (fault,)) from e
+        if not secret:
+            fault = Fault(f"{PREFIX}SMTP_PASSWORD_FILE: {mail.password_file}: is empty")
+            raise ConfigError("environment", (fault,))
+        mail = mail.model_copy(update={"password": secret})
+    return mail
+
+
+def _mail_faults(mail: MailSettings) -> Iterable[Fault]:
+    if mail.host and "sender" not in mail.model_fields_set:
+        yield Fault(f"{PREFIX}SMTP_FROM: say which address the mail comes from")
+    if mail.password and mail.password_file:
+        yield Fault(f"{PREFIX}SMTP_PASSWORD and {PREFIX}SMTP_PASSWORD_FILE are both set; keep one")
+    if mail.user and not (mail.password or mail.password_file):
+        yield Fault(f"{PREFIX}SMTP_USER is set without a password; set {PREFIX}SMTP_PASSWORD_FILE")
+    if (mail.password or mail.password_file) and not mail.user:
+        yield Fault(f"{PREFIX}SMTP_PASSWORD is set without {PREFIX}SMTP_USER")
+    if mail.user and not mail.host:
+        yield Fault(f"{PREFIX}SMTP_USER is set without {PREFIX}SMTP_HOST: mail would be written to files")
+    if mail.user and mail.security == "plain":
+        yield Fault(f"{PREFIX}SMTP_SECURITY=plain would send the password readable; use starttls or tls")
+    if mail.ca_file and not Path(mail.ca_file).is_file():
+        yield Fault(f"{PREFIX}SMTP_CA_FILE: {mail.ca_file}: not found")
+
+
+def _variable(loc: Sequence[str | int]) -> str:
+    name = str(loc[0]).upper() if loc else ""
+    return name if name.startswith(PREFIX) else f"{PREFIX}SMTP_{name}"
+
+
+def _plain(error: Mapping[str, Any]) -> str:
+    return str(error["ctx"]["error"]) if error["type"] == "value_error" else str(error["msg"])
+
+
+_SMTP = ("HOST", "PORT", "USER", "PASSWORD", "PASSWORD_FILE", "SECURITY", "CA_FILE", "FROM")
+KNOWN_VARIABLES = {f"{PREFIX}{name}" for name in ("CONFIG", "DATA", "LOG")} | {f"{PREFIX}SMTP_{name}" for name in _SMTP}
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """Return a line for each MONITOR_ variable that nothing reads: most likely a typing error."""
+    strangers = sorted(name for name in environ if name.startswith(PREFIX) and name not in KNOWN_VARIABLES)
+    return [f"environment: {name} is not a setting{did_you_mean(name, KNOWN_VARIABLES)}" for name in strangers]
