@@ -1,0 +1,1 @@
+"""Telling people: stories, editions, the rendered mail and its delivery."""

@@ -1,0 +1,394 @@
+"""The edition: which story stands where, what is left out and counted, and what the reader is told beside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.digest.edition import MAX_STORIES, compose, troubles
+from monitor.model import (
+    DigestPlan,
+    Edition,
+    Feed,
+    FeedState,
+    FeedTrouble,
+    Item,
+    Judged,
+    Story,
+    ThemeTitle,
+    ToldStory,
+    Verdict,
+)
+
+LAW = settings(deadline=None, derandomize=True)
+UNTIL = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
+SINCE = UNTIL - timedelta(days=1)
+TITLES = {
+    "compute": {"en": "Computing needs", "zh": "算力需求"},
+    "agi": {"en": "When AGI is reached", "zh": "何时实现"},
+    "competition": {"en": "Competition"},
+}
+
+
+def a_plan(**fields: object) -> DigestPlan:
+    """Return a digest of everything, unless fields say otherwise."""
+    values: dict[str, object] = {"name": "morning", "to": ("reader@example.org",), "cron": "30 7 * * *", **fields}
+    return DigestPlan(**values)  # type: ignore[arg-type]
+
+
+def a_story(
+    *ids: int,
+    themes: tuple[str, ...] = (),
+    outlets: tuple[str, ...] = (),
+    hour: int = 0,
+    told_by: tuple[str, ...] | None = None,
+) -> Story:
+    """Return a story of reports with these ids; `told_by` makes it continue one that these outlets told."""
+    reports = []
+    for i, number in enumerate(ids):
+        outlet = outlets[i] if i < len(outlets) else f"Outlet {number}"
+        link = f"https://example.com/{number}"
+        when = SINCE + timedelta(hours=hour)
+        item = Item("https://example.com/rss", str(number), link, f"Story {number}", "", outlet, "en", when, when)
+        reports.append(Judged(item, Verdict(True), number))
+    past = ToldStory(1, "Told", "", "en", themes, told_by, (), (), SINCE) if told_by is not None else None
+    return Story(tuple(reports), themes, past)
+
+
+def an_edition(*stories: Story, plan: DigestPlan | None = None, repeats: tuple[int, ...] = ()) -> Edition:
+    """Compose an edition of these stories."""
+    return compose(plan or a_plan(), stories, since=SINCE, until=UNTIL, titles=TITLES, feeds_total=40, repeats=repeats)
+
+
+def page(edition: Edition) -> list[tuple[str, list[int], list[int], int]]:
+    """Return each section's theme, the leads of its stories and updates, and how many more there were."""
+    return [
+        (
+            section.theme.name if section.theme else "",
+            [story.lead.id for story in section.stories],
+            [story.lead.id for story in section.updates],
+            section.more,
+        )
+        for section in edition.sections
+    ]
+
+
+# ------------------------------------------------------------------ where a story stands
+
+
+def test_a_story_stands_once_under_its_strongest_theme() -> None:
+    """Sections come in the user's order, what has no theme comes last."""
+    edition = an_edition(
+        a_story(1),
+        a_story(2, themes=("competition",)),
+        a_story(3, themes=("agi", "compute")),
+        a_story(4, themes=("compute", "agi")),
+    )
+    assert page(edition) == [
+        ("compute", [4], [], 0),
+        ("agi", [3], [], 0),
+        ("competition", [2], [], 0),
+        ("", [1], [], 0),
+    ]
+    assert edition.passed == ()
+    assert not edition.empty
+
+
+def test_a_theme_that_is_no_more_counts_as_none() -> None:
+    """The verdict is older than the edit that took the theme away: the story is told all the same."""
+    assert page(an_edition(a_story(1, themes=("gone",)), a_story(2, themes=("gone", "agi")))) == [
+        ("agi", [2], [], 0),
+        ("", [1], [], 0),
+    ]
+
+
+def test_a_digest_of_some_themes_passes_the_others() -> None:
+    """They are settled for this digest and never come up again."""
+    edition = an_edition(
+        a_story(1),
+        a_story(2, themes=("competition",)),
+        a_story(3, 4, themes=("compute", "agi")),
+        a_story(5, themes=("competition", "agi")),
+        plan=a_plan(themes=("agi",)),
+    )
+    assert page(edition) == [("agi", [3, 5], [], 0)]
+    assert sorted(edition.passed) == [1, 2]
+
+
+def test_sections_follow_the_order_of_the_rules_not_of_the_plan() -> None:
+    """One file, one order."""
+    stories = [a_story(1, themes=("compute",)), a_story(2, themes=("competition",))]
+    edition = an_edition(*stories, plan=a_plan(themes=("competition", "compute")))
+    assert [row[0] for row in page(edition)] == ["compute", "competition"]
+
+
+def test_stories_come_by_outlets_then_newest() -> None:
+    """What many report is more important than what is fresh; the rest is settled by the number of the report."""
+    edition = an_edition(
+        a_story(1, hour=1),
+        a_story(2, hour=9),
+        a_story(3, 4, hour=2),
+        a_story(5, 6, hour=3),
+        a_story(7, 8, outlets=("One", "One"), hour=20),
+        a_story(10, hour=9),
+    )
+    assert page(edition) == [("", [5, 3, 7, 2, 10, 1], [], 0)]
+
+
+def test_empty_is_empty() -> None:
+    """No stories, no sections; what it covers is still written down."""
+    edition = an_edition()
+    assert edition.empty
+    assert edition.sections == ()
+    assert edition.reports == 0
+    assert (edition.since, edition.until, edition.feeds_total) == (SINCE, UNTIL, 40)
+
+
+# ------------------------------------------------------------------ updates
+
+
+def test_a_told_story_with_a_new_outlet_is_an_update() -> None:
+    """Under its theme, apart from the news."""
+    edition = an_edition(
+        a_story(1, themes=("agi",)), a_story(2, themes=("agi",), outlets=("Another",), told_by=("First",))
+    )
+    assert page(edition) == [("agi", [1], [2], 0)]
+    assert not edition.empty
+    assert [story.lead.id for story in edition.updates] == [2]
+
+
+def test_a_told_story_without_a_new_outlet_is_passed() -> None:
+    """The same outlet writing on is not news."""
+    edition = an_edition(a_story(1, 2, outlets=("First", "Second"), told_by=("Second", "First", "Third")))
+    assert edition.empty
+    assert sorted(edition.passed) == [1, 2]
+
+
+def test_updates_alone_make_an_edition() -> None:
+    """There is something to tell."""
+    edition = an_edition(a_story(1, outlets=("Another",), told_by=("First",)))
+    assert page(edition) == [("", [], [1], 0)]
+    assert not edition.empty
+
+
+# ------------------------------------------------------------------ caps
+
+
+def test_what_is_too_much_for_a_mail_is_counted() -> None:
+    """The least important are left out, and settled."""
+    plan = a_plan(themes=("agi",))
+    edition = an_edition(*(a_story(i, themes=("agi",), hour=i % 20) for i in range(1, 61)), plan=plan)
+    ((_, shown, _, more),) = page(edition)
+    assert len(shown) == MAX_STORIES
+    assert more == 60 - MAX_STORIES
+    assert len(edition.passed) == more
+    assert not set(edition.passed) & set(shown)
+
+
+def test_a_capped_section_keeps_its_most_reported_stories() -> None:
+    """A story of three outlets is never left out for one of a single outlet."""
+    many = [a_story(i, themes=("agi",), hour=20) for i in range(1, 60)]
+    big = a_story(100, 101, 102, themes=("agi",), hour=0)
+    assert an_edition(*many, big).sections[0].stories[0] is big
+
+
+def test_left_out_updates_are_settled() -> None:
+    """They have a cap of their own; `more` counts news."""
+    updates = [a_story(i, themes=("agi",), told_by=("First",)) for i in range(1, 60)]
+    news = a_story(100, themes=("agi",))
+    edition = an_edition(news, *updates, plan=a_plan(themes=("agi",)))
+    ((_, stories, shown, more),) = page(edition)
+    assert stories == [100]
+    assert len(shown) == MAX_STORIES
+    assert more == 0
+    assert len(edition.passed) == 59 - MAX_STORIES
+
+
+def test_the_reports_of_all_new_stories_are_counted() -> None:
+    """Shown or left out by a cap; updates and what the digest passes are no news."""
+    stories = [a_story(2 * i, 2 * i + 1, themes=("agi",)) for i in range(1, 51)]
+    others = [a_story(500, themes=("agi",), told_by=("First",)), a_story(501, themes=("compute",))]
+    assert an_edition(*stories, *others, plan=a_plan(themes=("agi",))).reports == 100
+
+
+def test_the_whole_page_stays_below_the_limit() -> None:
+    """News of every theme together is never more than one mail holds."""
+    themes = ("compute", "agi", "competition")
+    edition = an_edition(*(a_story(i, themes=themes[i % 4 : i % 4 + 1]) for i in range(1, 400)))
+    assert len(edition.stories) <= MAX_STORIES
+    assert len(edition.sections) == 4
+    assert sum(section.more for section in edition.sections) == 399 - len(edition.stories)
+
+
+# ------------------------------------------------------------------ every item once
+
+
+@st.composite
+def editions(draw: st.DrawFn) -> tuple[Edition, set[int], tuple[int, ...]]:
+    """Draw an edition, the ids of all the reports that went into it, and the repeats."""
+    names = ["compute", "agi", "competition", "gone"]
+    outlets = ["First", "Second", "Third"]
+    number = 0
+    stories = []
+    for _ in range(draw(st.integers(0, 30))):
+        size = draw(st.integers(1, 3))
+        ids = range(number + 1, number + size + 1)
+        number += size
+        stories.append(
+            a_story(
+                *ids,
+                themes=tuple(draw(st.lists(st.sampled_from(names), max_size=3, unique=True))),
+                outlets=tuple(draw(st.lists(st.sampled_from(outlets), min_size=size, max_size=size))),
+                hour=draw(st.integers(0, 23)),
+                told_by=draw(st.none() | st.just(("First",)) | st.just(("First", "Second", "Third"))),
+            )
+        )
+    repeats = tuple(range(1000, 1000 + draw(st.integers(0, 3))))
+    wanted = tuple(draw(st.lists(st.sampled_from([*names, "unknown"]), max_size=3, unique=True)))
+    return an_edition(*stories, plan=a_plan(themes=wanted), repeats=repeats), set(range(1, number + 1)), repeats
+
+
+@LAW
+@given(editions())
+def test_every_item_is_shown_or_passed_exactly_once(drawn: tuple[Edition, set[int], tuple[int, ...]]) -> None:
+    """Nothing is told twice, nothing is forgotten, nothing is a candidate for ever."""
+    edition, ids, repeats = drawn
+    seen = Counter(report.id for story in (*edition.stories, *edition.updates) for report in story.reports)
+    seen.update(edition.passed)
+    assert seen == Counter({*ids, *repeats})
+    assert set(repeats) <= set(edition.passed)
+
+
+@LAW
+@given(editions())
+def test_an_edition_adds_up(drawn: tuple[Edition, set[int], tuple[int, ...]]) -> None:
+    """No empty sections, none twice, news and updates apart, only themes that the digest has."""
+    edition, _, _ = drawn
+    names = [section.theme.name if section.theme else "" for section in edition.sections]
+    assert len(set(names)) == len(names)
+    assert names == sorted(names, key=[*TITLES, ""].index)
+    assert set(names) <= (set(edition.plan.themes) if edition.plan.themes else {*TITLES, ""})
+    for section in edition.sections:
+        assert section.stories or section.updates
+        assert section.more >= 0
+        assert all(story.continues is None for story in section.stories)
+        assert all(story.continues is not None for story in section.updates)
+        keys = [
+            (-len(story.outlets), -max(r.item.published for r in story.reports).timestamp())
+            for story in section.stories
+        ]
+        assert keys == sorted(keys)
+    assert edition.reports >= sum(len(story.reports) for story in edition.stories)
+    assert edition.empty is (not edition.sections)
+
+
+# ------------------------------------------------------------------ headings
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", ["Computing needs", "When AGI is reached", "Competition"]),
+        ("zh", ["算力需求", "何时实现", "Competition"]),
+    ],
+)
+def test_headings_are_in_the_language_of_the_digest(language: str, expected: list[str]) -> None:
+    """In English where there is no other."""
+    edition = an_edition(
+        *(a_story(i, themes=(theme,)) for i, theme in enumerate(TITLES, 1)), plan=a_plan(language=language)
+    )
+    assert [section.theme.title for section in edition.sections if section.theme] == expected
+    assert edition.theme_titles == tuple(ThemeTitle(n, t) for n, t in zip(TITLES, expected, strict=True))
+
+
+def test_a_theme_without_a_title_is_called_by_its_name() -> None:
+    """Or by the title it has, in whatever language."""
+    edition = compose(
+        a_plan(language="en"),
+        [a_story(1, themes=("bare",)), a_story(2, themes=("chinese",))],
+        since=SINCE,
+        until=UNTIL,
+        titles={"bare": {}, "chinese": {"zh": "只有中文"}},
+        feeds_total=1,
+    )
+    assert [title.title for title in edition.theme_titles] == ["bare", "只有中文"]
+
+
+def test_a_digest_without_any_theme_tells_coverage() -> None:
+    """One section without a heading."""
+    edition = compose(a_plan(), [a_story(1, themes=("agi",))], since=SINCE, until=UNTIL, titles={}, feeds_total=1)
+    assert page(edition) == [("", [1], [], 0)]
+
+
+def test_notices_troubles_and_slot_are_handed_on() -> None:
+    """What is wrong stands in the mail even on a quiet day."""
+    trouble = FeedTrouble("Example", "refused", SINCE)
+    edition = compose(
+        a_plan(),
+        [],
+        since=SINCE,
+        until=UNTIL,
+        titles=TITLES,
+        feeds_total=3,
+        troubles=[trouble],
+        notices=["an edit was not taken up"],
+        slot=UNTIL,
+    )
+    assert edition.troubles == (trouble,)
+    assert edition.notices == ("an edit was not taken up",)
+    assert edition.slot == UNTIL
+    assert edition.empty
+
+
+# ------------------------------------------------------------------ troubles
+
+FEED = Feed("https://news.example.com/rss", name="Example News")
+
+
+def troubled(feed: Feed = FEED, **state: object) -> list[FeedTrouble]:
+    """Return what the reader is told of a feed in this state."""
+    return troubles([feed], {feed.url: FeedState(feed.url, **state)})  # type: ignore[arg-type]
+
+
+def test_a_healthy_feed_is_no_trouble() -> None:
+    """Nor one that was never asked."""
+    assert troubled(last_ok=UNTIL) == []
+    assert troubled() == []
+    assert troubles([FEED], {}) == []
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_blip_is_no_trouble(failures: int) -> None:
+    """The next poll may mend it."""
+    assert troubled(failures=failures, last_ok=SINCE, error="timeout", failing_since=SINCE) == []
+
+
+def test_three_failures_in_a_row_are_a_trouble() -> None:
+    """Named as the user named the feed, with reason and since when."""
+    assert troubled(failures=3, last_ok=SINCE, error="HTTP 503", failing_since=SINCE) == [
+        FeedTrouble("Example News", "HTTP 503", SINCE)
+    ]
+
+
+def test_a_feed_that_never_answered_is_a_trouble_at_once() -> None:
+    """Most likely the address is wrong."""
+    assert troubled(failures=1, error="HTTP 404", failing_since=SINCE) == [
+        FeedTrouble("Example News", "HTTP 404", SINCE)
+    ]
+
+
+def test_a_feed_without_a_name_is_called_by_its_title_or_host() -> None:
+    """Never by nothing."""
+    bare = Feed("https://news.example.com/rss")
+    assert troubled(bare, failures=9, title="Its Title")[0].name == "Its Title"
+    assert troubled(bare, failures=9)[0].name == "news.example.com"
+
+
+def test_only_configured_feeds_are_named() -> None:
+    """A feed that was taken out of the file troubles nobody."""
+    gone = FeedState("https://gone.example.com/rss", failures=9)
+    assert troubles([FEED], {gone.url: gone}) == []
