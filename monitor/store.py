@@ -1,0 +1,681 @@
+"""All SQL. One SQLite file in WAL mode; each job opens its own `Store`, for connections are bound to their thread.
+
+Methods are named after their use and take and return model types. What belongs together is written in one
+transaction: a feed's state with its items and verdicts; an edition with what it tells and its finished mails.
+Times are text, `2026-11-24T05:10:00.000000Z`, always UTC and of one width, so that they sort.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Table
+
+from monitor.errors import NewerDatabaseError, StoreError
+from monitor.model import (
+    Delivery,
+    Edition,
+    Evidence,
+    FeedState,
+    Item,
+    JobRun,
+    Judged,
+    Message,
+    Receipt,
+    State,
+    Story,
+    ToldStory,
+    Verdict,
+)
+
+BUSY_SECONDS = 30
+CLOCK_SLACK = timedelta(hours=1)
+"""What lies further ahead than this was written by a clock that was wrong."""
+YOUNG = timedelta(days=7)
+"""How long after it was first seen an item can still become news by an edit of its words."""
+
+migrations = Migrations("monitor")
+
+
+@migrations()
+def m001_feeds_items_verdicts(db: Database) -> None:
+    """Create what polling writes."""
+    _table(db, "feeds").create(
+        {
+            "url": str, "title": str, "etag": str, "last_modified": str, "body_hash": str, "due": str,
+            "last_polled": str, "last_ok": str, "failures": int, "failing_since": str, "error": str,
+        },
+        pk="url",
+    )  # fmt: skip
+    items = _table(db, "items").create(
+        {
+            "id": int, "feed_url": str, "key": str, "link": str, "title": str, "summary": str, "outlet": str,
+            "language": str, "published": str, "dated": int, "first_seen": str, "backlog": int, "fingerprint": str,
+        },
+        pk="id",
+        not_null={"feed_url", "key"},
+    )  # fmt: skip
+    items.create_index(["feed_url", "key"], unique=True)
+    items.create_index(["first_seen"])
+    items.create_index(["link"])
+    _table(db, "verdicts").create(
+        {"item_id": int, "covered": int, "score": float, "reason": str, "judged": str},
+        pk="item_id",
+        foreign_keys=[("item_id", "items", "id")],
+    )
+    _table(db, "verdicts").create_index(["covered"])
+    _table(db, "item_themes").create(
+        {"item_id": int, "theme": str, "score": float},
+        pk=("item_id", "theme"),
+        foreign_keys=[("item_id", "items", "id")],
+    )
+    evidence = _table(db, "evidence").create(
+        {"item_id": int, "clause": str, "keyword": str, "field": str, "start": int, "end": int},
+        foreign_keys=[("item_id", "items", "id")],
+    )
+    evidence.create_index(["item_id"])
+
+
+@migrations()
+def m002_digests_outbox(db: Database) -> None:
+    """Create what editions and deliveries write."""
+    _table(db, "digests").create({"name": str, "first_seen": str, "baseline": str}, pk="name")
+    editions = _table(db, "editions").create(
+        {
+            "id": int, "digest": str, "slot": str, "since": str, "until": str,
+            "subject": str, "stories": int, "reports": int, "messages": int,
+        },
+        pk="id",
+        foreign_keys=[("digest", "digests", "name")],
+    )  # fmt: skip
+    editions.create_index(["digest", "slot"], unique=True)  # NULLs differ: editions by hand have no slot
+    stories = _table(db, "stories").create(
+        {
+            "id": int, "edition_id": int, "digest": str, "position": int, "continues": int,
+            "lead_item_id": int, "title": str, "themes": str, "told": str,
+        },
+        pk="id",
+        foreign_keys=[("edition_id", "editions", "id"), ("lead_item_id", "items", "id")],
+    )  # fmt: skip
+    stories.create_index(["digest", "told"])
+    told = _table(db, "told").create(
+        {"digest": str, "item_id": int, "edition_id": int, "story_id": int},
+        pk=("digest", "item_id"),
+        foreign_keys=[("item_id", "items", "id"), ("edition_id", "editions", "id"), ("story_id", "stories", "id")],
+    )
+    told.create_index(["story_id"])
+    messages = _table(db, "messages").create(
+        {
+            "id": int, "edition_id": int, "message_id": str, "sender": str, "recipient": str,
+            "subject": str, "raw": bytes, "created": str,
+        },
+        pk="id",
+        foreign_keys=[("edition_id", "editions", "id")],
+    )  # fmt: skip
+    messages.create_index(["message_id"], unique=True)
+    deliveries = _table(db, "deliveries").create(
+        {
+            "id": int, "message_id": int, "state": str, "attempts": int, "doubts": int,
+            "next_try": str, "detail": str, "updated": str,
+        },
+        pk="id",
+        foreign_keys=[("message_id", "messages", "id")],
+    )  # fmt: skip
+    deliveries.create_index(["state", "next_try"])
+
+
+@migrations()
+def m003_jobs_and_notes(db: Database) -> None:
+    """Create what the worker says of itself."""
+    _table(db, "jobs").create({"name": str, "started": str, "finished": str, "succeeded": str, "error": str}, pk="name")
+    _table(db, "notes").create({"name": str, "text": str, "since": str}, pk="name")
+
+
+class Store:
+    """The database of one data folder, for one thread."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database, make it where it is missing, and bring its schema up to date.
+
+        Raises:
+            StoreError: it cannot be opened or written.
+            NewerDatabaseError: a later version wrote it; it is left as it is.
+        """
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._conn = sqlite3.connect(path, timeout=BUSY_SECONDS)
+        except (sqlite3.Error, OSError) as e:
+            raise StoreError(f"{path}: cannot be used as the database: {e}") from e
+        try:
+            # FULL: what `sending` says must be on the disk before the first byte goes to a mail server.
+            self._conn.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")
+            self._db = Database(self._conn)
+            self._migrate()
+        except sqlite3.Error as e:
+            self.close()
+            raise StoreError(f"{path}: cannot be used as the database: {e}") from e
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _migrate(self) -> None:
+        strange = [m.name for m in migrations.applied(self._db) if m.name not in _known_migrations()]
+        if strange:
+            raise NewerDatabaseError(
+                f"{self.path}: was written by a later version of this program ({strange[-1]}); "
+                "update the program, or use another data folder"
+            )
+        if migrations.pending(self._db):
+            # One transaction for all, taken at once: two processes may open a new database together.
+            with self._write():
+                migrations.apply(self._db)
+
+    @contextmanager
+    def _write(self) -> Iterator[None]:
+        """Do everything inside or nothing.
+
+        IMMEDIATE, which `Database.atomic()` has not: a transaction that reads first and writes later would fail at
+        once with SQLITE_BUSY when another job wrote meanwhile, whatever the time-out.
+        """
+        try:
+            self._conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._conn.execute("COMMIT")
+            except BaseException:
+                if self._conn.in_transaction:
+                    self._conn.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as e:
+            raise StoreError(f"{self.path}: cannot be written: {e}") from e
+
+    def _rows(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
+        try:
+            return list(self._db.query(sql, values))
+        except sqlite3.Error as e:
+            raise StoreError(f"{self.path}: cannot be read: {e}") from e
+
+    def _run(self, sql: str, values: Sequence[Any] = ()) -> int:
+        return self._conn.execute(sql, values).rowcount
+
+    # ------------------------------------------------------------ polling
+
+    def feed_states(self) -> dict[str, FeedState]:
+        """Return the state of every feed ever polled, by address."""
+        return {row["url"]: _feed_state(row) for row in self._rows("SELECT * FROM feeds")}
+
+    def knows(self, feed_url: str) -> bool:
+        """Tell whether the feed has ever shown an item."""
+        return bool(self._rows("SELECT 1 FROM items WHERE feed_url = ? LIMIT 1", (feed_url,)))
+
+    def news_of(self, items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+        """Split the items of one feed into those never seen and those whose words changed.
+
+        Items keep their identity for ever: what was seen once is never new again, even when its text is gone.
+        """
+        if not items:
+            return [], []
+        seen: dict[str, str] = {}
+        keys = [item.key for item in items]
+        for at in range(0, len(keys), 500):
+            part = keys[at : at + 500]
+            marks = ",".join("?" * len(part))
+            rows = self._rows(
+                f"SELECT key, fingerprint FROM items WHERE feed_url = ? AND key IN ({marks})",  # noqa: S608 (only ?)
+                [items[0].feed_url, *part],
+            )
+            seen.update((row["key"], row["fingerprint"]) for row in rows)
+        new = list({item.key: item for item in items if item.key not in seen}.values())
+        changed = [item for item in items if item.key in seen and seen[item.key] != _fingerprint(item)]
+        return new, changed
+
+    def save_poll(self, state: FeedState, new: Iterable[Judged] = (), changed: Iterable[Judged] = ()) -> None:
+        """Write what one poll of one feed brought: items, verdicts and the feed's state, in one transaction.
+
+        The ETag stands or falls with the items: with one and not the other they would never be asked for again.
+        """
+        with self._write():
+            for judged in new:
+                self._insert_item(judged)
+            for judged in changed:
+                self._update_item(judged)
+            row = {name: _plain(getattr(state, name)) for name in FeedState.__dataclass_fields__}
+            _table(self._db, "feeds").upsert(row, pk="url")
+
+    def _insert_item(self, judged: Judged) -> None:
+        item = judged.item
+        cursor = self._conn.execute(
+            "INSERT OR IGNORE INTO items (feed_url, key, link, title, summary, outlet, language, published, dated,"
+            " first_seen, backlog, fingerprint) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            (
+                item.feed_url, item.key, item.link, item.title, item.summary, item.outlet, item.language,
+                _iso(item.published), int(item.dated), _iso(item.first_seen), int(item.backlog), _fingerprint(item),
+            ),
+        )  # fmt: skip
+        if cursor.rowcount and cursor.lastrowid is not None:
+            self._save_verdict(cursor.lastrowid, judged.verdict, item.first_seen)
+
+    def _update_item(self, judged: Judged) -> None:
+        item = judged.item
+        row = self._conn.execute(
+            "SELECT items.id, first_seen, covered FROM items LEFT JOIN verdicts ON item_id = items.id"
+            " WHERE feed_url = ? AND key = ?",
+            (item.feed_url, item.key),
+        ).fetchone()
+        # The date it was first seen stays, and so does whether it was news then; what an edit makes a hit is news
+        # only while it is young.
+        late = not row[2] and row[1] < _iso(item.first_seen - YOUNG)
+        self._run(
+            "UPDATE items SET link = ?, title = ?, summary = ?, outlet = ?, language = ?, fingerprint = ?,"
+            " backlog = max(backlog, ?) WHERE id = ?",
+            (item.link, item.title, item.summary, item.outlet, item.language, _fingerprint(item), int(late), row[0]),
+        )
+        self._save_verdict(row[0], judged.verdict, item.first_seen)
+
+    def _save_verdict(self, item_id: int, verdict: Verdict, judged: datetime) -> None:
+        self._run(
+            "INSERT OR REPLACE INTO verdicts (item_id, covered, score, reason, judged) VALUES (?,?,?,?,?)",
+            (item_id, int(verdict.covered), verdict.score, verdict.reason, _iso(judged)),
+        )
+        self._run("DELETE FROM item_themes WHERE item_id = ?", (item_id,))
+        self._run("DELETE FROM evidence WHERE item_id = ?", (item_id,))
+        self._conn.executemany(
+            "INSERT INTO item_themes (item_id, theme, score) VALUES (?,?,?)",
+            [(item_id, theme, score) for theme, score in verdict.themes],
+        )
+        # Only for hits: what fell short says why in `reason`, and can be judged again.
+        self._conn.executemany(
+            'INSERT INTO evidence (item_id, clause, keyword, field, start, "end") VALUES (?,?,?,?,?,?)',
+            [(item_id, e.clause, e.keyword, e.field, e.start, e.end) for e in verdict.evidence if verdict.covered],
+        )
+
+    # ------------------------------------------------------------ digests
+
+    def meet_digests(
+        self, names: Iterable[str], now: datetime, reach: timedelta, returned: Collection[str] = ()
+    ) -> None:
+        """Remember digests seen for the first time: each tells what came in since `reach` before that, never more.
+
+        Those that have `returned` to the configuration begin anew, and so do those met by a clock that ran ahead.
+        """
+        names = list(names)
+        known = {row["name"]: row["first_seen"] for row in self._rows("SELECT name, first_seen FROM digests")}
+        anew = [n for n in names if n not in known or n in returned or known[n] > _iso(now + CLOCK_SLACK)]
+        if not anew:
+            return
+        with self._write():
+            for name in anew:
+                self._run(
+                    "INSERT INTO digests (name, first_seen, baseline) VALUES (?,?,?) ON CONFLICT (name)"
+                    " DO UPDATE SET first_seen = excluded.first_seen, baseline = excluded.baseline",
+                    (name, _iso(now), _iso(now - reach)),
+                )
+
+    def last_edition(self, digest: str, now: datetime) -> datetime | None:
+        """Return until when the digest has told, or since when it is known; None before `meet_digests`.
+
+        Editions from the future, made by a clock that ran ahead, are left out: the digest would wait for them.
+        """
+        return self._latest("first_seen", digest, now)
+
+    def covered_since(self, digest: str, now: datetime) -> datetime | None:
+        """Return where the window of the next edition begins: at the end of the last one, or at the baseline."""
+        return self._latest("baseline", digest, now)
+
+    def _latest(self, start: str, digest: str, now: datetime) -> datetime | None:
+        row = self._rows(
+            f"SELECT max(digests.{start}, coalesce(max(until), '')) AS at FROM digests"  # noqa: S608 (our own names)
+            " LEFT JOIN editions ON editions.digest = digests.name AND until <= :sane"
+            " WHERE digests.name = :d GROUP BY digests.name",
+            {"d": digest, "sane": _iso(now + CLOCK_SLACK)},
+        )
+        return _time(row[0]["at"]) if row else None
+
+    def untold_hits(self, digest: str) -> list[Judged]:
+        """Return the hits that this digest has not settled yet, oldest first."""
+        rows = self._rows(
+            "SELECT items.*, verdicts.score, verdicts.reason FROM items"
+            " JOIN verdicts ON verdicts.item_id = items.id AND verdicts.covered = 1"
+            " JOIN digests ON digests.name = :d"
+            " LEFT JOIN told ON told.digest = :d AND told.item_id = items.id"
+            " WHERE told.item_id IS NULL AND NOT items.backlog AND items.first_seen > digests.baseline"
+            " ORDER BY items.published, items.id",
+            {"d": digest},
+        )
+        return self._judged(rows)
+
+    def told_links(self, digest: str, links: Iterable[str]) -> set[str]:
+        """Return those of `links` that this digest has shown already, however long ago."""
+        return {
+            link
+            for link in set(links) - {""}
+            if self._rows(
+                "SELECT 1 FROM items JOIN told ON told.item_id = items.id"
+                " WHERE items.link = ? AND told.digest = ? AND told.story_id IS NOT NULL LIMIT 1",
+                (link, digest),
+            )
+        }
+
+    def recent_stories(self, digest: str, since: datetime) -> list[ToldStory]:
+        """Return the stories that this digest told after `since`, each with all its reports so far."""
+        stories = self._rows(
+            "SELECT * FROM stories WHERE digest = ? AND told > ? AND continues IS NULL ORDER BY id",
+            (digest, _iso(since)),
+        )
+        return [self._told_story(row) for row in stories]
+
+    def _told_story(self, row: Mapping[str, Any]) -> ToldStory:
+        reports = self._rows(
+            "SELECT items.* FROM told JOIN items ON items.id = told.item_id"
+            " WHERE told.story_id IN (SELECT id FROM stories WHERE id = :id OR continues = :id)"
+            " ORDER BY items.id = :lead DESC, items.published, items.id",
+            {"id": row["id"], "lead": row["lead_item_id"]},
+        )
+        lead = reports[0] if reports else {"link": "", "language": ""}
+        return ToldStory(
+            id=row["id"],
+            title=row["title"],
+            link=lead["link"],
+            language=lead["language"],
+            themes=tuple(json.loads(row["themes"])),
+            outlets=tuple(dict.fromkeys(r["outlet"] for r in reports)),
+            links=tuple(r["link"] for r in reports),
+            titles=tuple(r["title"] for r in reports),
+            told=_must(row["told"]),
+        )
+
+    def freeze(self, edition: Edition, messages: Sequence[Message]) -> bool:
+        """Write an edition, what it told and its finished mails in one transaction.
+
+        Return False, and write nothing, when this slot of the digest was frozen before.
+        """
+        with self._write():
+            edition_id = self._insert_edition(edition, messages)
+            if edition_id is None:
+                return False
+            for position, story in enumerate(edition.stories + edition.updates):
+                story_id = self._insert_story(edition, edition_id, position, story)
+                self._settle_items(edition, edition_id, [r.id for r in story.reports], story_id)
+            self._settle_items(edition, edition_id, edition.passed, None)
+            for message in messages:
+                self._insert_message(edition_id, message, edition.until)
+        return True
+
+    def _insert_edition(self, edition: Edition, messages: Sequence[Message]) -> int | None:
+        cursor = self._conn.execute(
+            "INSERT OR IGNORE INTO editions (digest, slot, since, until, subject, stories, reports, messages)"
+            " VALUES (?,?,?,?,?,?,?,?)",
+            (
+                edition.plan.name, _plain(edition.slot), _iso(edition.since), _iso(edition.until),
+                messages[0].subject if messages else "", len(edition.stories), edition.reports, len(messages),
+            ),
+        )  # fmt: skip
+        return cursor.lastrowid if cursor.rowcount else None
+
+    def _insert_story(self, edition: Edition, edition_id: int, position: int, story: Story) -> int | None:
+        return self._conn.execute(
+            "INSERT INTO stories (edition_id, digest, position, continues, lead_item_id, title, themes, told)"
+            " VALUES (?,?,?,?,?,?,?,?)",
+            (
+                edition_id, edition.plan.name, position, story.continues.id if story.continues else None,
+                story.lead.id, story.lead.item.title, json.dumps(story.themes), _iso(edition.until),
+            ),
+        ).lastrowid  # fmt: skip
+
+    def _settle_items(self, edition: Edition, edition_id: int, items: Iterable[int], story_id: int | None) -> None:
+        self._conn.executemany(
+            "INSERT INTO told (digest, item_id, edition_id, story_id) VALUES (?,?,?,?)",
+            [(edition.plan.name, item_id, edition_id, story_id) for item_id in items],
+        )
+
+    def _insert_message(self, edition_id: int | None, message: Message, now: datetime) -> None:
+        cursor = self._conn.execute(
+            "INSERT INTO messages (edition_id, message_id, sender, recipient, subject, raw, created)"
+            " VALUES (?,?,?,?,?,?,?)",
+            (
+                edition_id, message.message_id, message.sender, message.recipient, message.subject,
+                message.raw, _iso(now),
+            ),
+        )  # fmt: skip
+        self._run(
+            "INSERT INTO deliveries (message_id, state, attempts, doubts, next_try, detail, updated)"
+            " VALUES (?,?,0,0,?,'',?)",
+            (cursor.lastrowid, State.PENDING, _iso(now), _iso(now)),
+        )
+
+    def _judged(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
+        return [
+            Judged(
+                _item(row),
+                Verdict(True, self._themes(row["id"]), row["score"], self._evidence(row["id"]), row["reason"]),
+                row["id"],
+            )
+            for row in rows
+        ]
+
+    def _themes(self, item_id: int) -> tuple[tuple[str, float], ...]:
+        rows = self._rows(
+            "SELECT theme, score FROM item_themes WHERE item_id = ? ORDER BY score DESC, theme", (item_id,)
+        )
+        return tuple((row["theme"], row["score"]) for row in rows)
+
+    def _evidence(self, item_id: int) -> tuple[Evidence, ...]:
+        rows = self._rows(
+            'SELECT clause, keyword, field, start, "end" FROM evidence WHERE item_id = ? ORDER BY rowid', (item_id,)
+        )
+        return tuple(Evidence(**row) for row in rows)
+
+    # ------------------------------------------------------------ the outbox
+
+    def reclaim_deliveries(self, now: datetime) -> int:
+        """Mark as unknown what a killed process left in `sending`, due at once; return how many.
+
+        Only to be called by the holder of the delivery lock: then nobody else can be sending.
+        """
+        with self._write():
+            return self._run(
+                "UPDATE deliveries SET state = ?, doubts = doubts + 1, next_try = ?, updated = ?, detail = ?"
+                " WHERE state = ?",
+                (State.UNKNOWN, _iso(now), _iso(now), "the program ended while it was sending", State.SENDING),
+            )
+
+    def due_deliveries(self, now: datetime) -> list[Delivery]:
+        """Return the deliveries to try at `now`, oldest first."""
+        rows = self._rows(
+            "SELECT deliveries.id AS delivery, state, attempts, doubts, messages.* FROM deliveries"
+            " JOIN messages ON messages.id = deliveries.message_id"
+            " WHERE state IN (?, ?) AND next_try <= ? ORDER BY deliveries.id",
+            (State.PENDING, State.UNKNOWN, _iso(now)),
+        )
+        return [
+            Delivery(
+                row["delivery"],
+                Message(row["message_id"], row["sender"], row["recipient"], row["subject"], row["raw"]),
+                State(row["state"]),
+                row["attempts"],
+                row["doubts"],
+                _must(row["created"]),
+            )
+            for row in rows
+        ]
+
+    def begin_delivery(self, delivery: Delivery, now: datetime) -> None:
+        """Write down that a message goes out, before its first byte does."""
+        with self._write():
+            self._run(
+                "UPDATE deliveries SET state = ?, updated = ? WHERE id = ?", (State.SENDING, _iso(now), delivery.id)
+            )
+
+    def end_delivery(self, delivery: Delivery, receipt: Receipt, next_try: datetime | None, now: datetime) -> None:
+        """Write down how an attempt ended."""
+        with self._write():
+            self._run(
+                "UPDATE deliveries SET state = ?, detail = ?, next_try = ?, updated = ?, attempts = attempts + 1,"
+                " doubts = doubts + ? WHERE id = ?",
+                (
+                    receipt.state, receipt.detail, _plain(next_try), _iso(now),
+                    int(receipt.state is State.UNKNOWN), delivery.id,
+                ),
+            )  # fmt: skip
+
+    def troubled_deliveries(self) -> list[tuple[str, State, str, datetime]]:
+        """Return recipient, state, detail and time of making of what did not arrive, oldest first.
+
+        That is each delivery still tried, and of the newest mail to each recipient of each digest also what was given
+        up: a later mail that arrives settles the matter.
+        """
+        rows = self._rows(
+            "SELECT recipient, state, detail, messages.created FROM deliveries"
+            " JOIN messages ON messages.id = deliveries.message_id"
+            " JOIN editions ON editions.id = messages.edition_id"
+            " WHERE state <> :sent AND (next_try IS NOT NULL OR messages.id = ("
+            "  SELECT max(m.id) FROM messages m JOIN editions e ON e.id = m.edition_id"
+            "  WHERE m.recipient = messages.recipient AND e.digest = editions.digest))"
+            " ORDER BY deliveries.id",
+            {"sent": State.SENT},
+        )
+        return [(row["recipient"], State(row["state"]), row["detail"], _must(row["created"])) for row in rows]
+
+    # ------------------------------------------------------------ the worker's own record
+
+    def begin_job(self, name: str, now: datetime) -> None:
+        """Write down that a job started."""
+        with self._write():
+            self._run(
+                "INSERT INTO jobs (name, started, error) VALUES (?,?,'')"
+                " ON CONFLICT (name) DO UPDATE SET started = excluded.started",
+                (name, _iso(now)),
+            )
+
+    def end_job(self, name: str, now: datetime, error: str = "") -> None:
+        """Write down how a job ended."""
+        with self._write():
+            self._run(
+                "UPDATE jobs SET finished = ?, error = ?, succeeded = CASE WHEN ? = '' THEN ? ELSE succeeded END"
+                " WHERE name = ?",
+                (_iso(now), error, error, _iso(now), name),
+            )
+
+    def jobs(self) -> dict[str, JobRun]:
+        """Return the last run of each job, by name."""
+        return {
+            row["name"]: JobRun(
+                row["name"], _time(row["started"]), _time(row["finished"]), _time(row["succeeded"]), row["error"] or ""
+            )
+            for row in self._rows("SELECT * FROM jobs")
+        }
+
+    def note(self, name: str, text: str, now: datetime) -> bool:
+        """Keep a note under a name, or drop it when `text` is empty; return True when that changed anything."""
+        if self.notes().get(name, "") == text:
+            return False
+        with self._write():
+            self._run("DELETE FROM notes WHERE name = ?", (name,))
+            if text:
+                self._run("INSERT INTO notes VALUES (?,?,?)", (name, text, _iso(now)))
+        return True
+
+    def notes(self) -> dict[str, str]:
+        """Return the notes kept: what a person should know until it is mended."""
+        return {row["name"]: row["text"] for row in self._rows("SELECT name, text FROM notes ORDER BY name")}
+
+    def counts(self) -> dict[str, int]:
+        """Return how many items, hits, editions and messages there are."""
+        return {
+            name: self._rows(f"SELECT count(*) AS n FROM {what}")[0]["n"]  # noqa: S608 (fixed text)
+            for name, what in {
+                "items": "items",
+                "hits": "verdicts WHERE covered",
+                "editions": "editions",
+                "messages": "messages",
+            }.items()
+        }
+
+    def tidy(self, before: datetime) -> int:
+        """Forget the texts of items first seen before `before`; return how many.
+
+        Identity, address and what was told of them stay for ever, so that nothing comes back as new.
+        """
+        with self._write():
+            old = "SELECT id FROM items WHERE first_seen < ? AND (title <> '' OR summary <> '')"
+            self._run(f"DELETE FROM evidence WHERE item_id IN ({old})", (_iso(before),))  # noqa: S608 (fixed text)
+            return self._run(
+                "UPDATE items SET title = '', summary = '' WHERE first_seen < ? AND (title <> '' OR summary <> '')",
+                (_iso(before),),
+            )
+
+
+@cache
+def _known_migrations() -> frozenset[str]:
+    """Return the names of this version's migrations: to an empty database all of them are pending."""
+    empty = Database(memory=True)
+    try:
+        return frozenset(migration.name for migration in migrations.pending(empty))
+    finally:
+        empty.close()
+
+
+def _table(db: Database, name: str) -> Table:
+    return db.table(name)
+
+
+def _fingerprint(item: Item) -> str:
+    return sha256(f"{item.title}\0{item.summary}".encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _must(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _plain(value: Any) -> Any:
+    return _iso(value) if isinstance(value, datetime) else value
+
+
+def _feed_state(row: Mapping[str, Any]) -> FeedState:
+    times = {name: _time(row[name]) for name in ("due", "last_polled", "last_ok", "failing_since")}
+    return FeedState(**{**row, **times})
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    return Item(
+        feed_url=row["feed_url"],
+        key=row["key"],
+        link=row["link"],
+        title=row["title"],
+        summary=row["summary"],
+        outlet=row["outlet"],
+        language=row["language"],
+        published=_must(row["published"]),
+        first_seen=_must(row["first_seen"]),
+        dated=bool(row["dated"]),
+        backlog=bool(row["backlog"]),
+    )

@@ -1,0 +1,159 @@
+"""The database itself: opening, transactions, many at once, and what it remembers."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import NewerDatabaseError, StoreError
+from monitor.model import Evidence, FeedState, Item, Judged, Verdict
+from monitor.store import Store, migrations
+
+NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
+FEED = "https://feed.example.com/rss"
+
+
+def an_item(key: str = "a", title: str = "Microsoft and OpenAI", feed: str = FEED) -> Item:
+    """A clean item."""
+    return Item(feed, key, f"https://example.com/{key}", title, "Summary", "Example", "en", NOW, NOW)
+
+
+def judged(item: Item, covered: bool = True) -> Judged:
+    """An item with a verdict and its evidence."""
+    evidence = (Evidence("coverage.openai", "OpenAI", "title", 14, 20), Evidence("theme.agi", "AGI", "summary", 0, 3))
+    return Judged(item, Verdict(covered, (("agi", 2.0), ("compute", 1.0)), 3.0, evidence, "" if covered else "why not"))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """A new database whose one digest is known."""
+    with Store(tmp_path / "monitor.db") as opened:
+        opened.meet_digests(["morning"], NOW - timedelta(hours=1), timedelta(hours=24))
+        yield opened
+
+
+def test_a_hit_comes_back_as_it_was_stored_with_its_evidence(store: Store) -> None:
+    """Which keyword, in which field, from where to where; themes with the best first."""
+    store.save_poll(FeedState(FEED), [judged(an_item()), judged(an_item("b"), covered=False)])
+    [hit] = store.untold_hits("morning")
+    assert (hit.item, hit.verdict) == (an_item(), judged(an_item()).verdict)
+
+
+def test_a_feeds_state_comes_back_as_it_was_stored(store: Store) -> None:
+    """Times with their microseconds and zone."""
+    state = FeedState(
+        FEED,
+        "Example",
+        '"etag"',
+        "Tue, 24 Nov 2026",
+        "ab" * 32,
+        NOW,
+        NOW,
+        NOW.replace(microsecond=7),
+        3,
+        NOW,
+        "HTTP 500",
+    )
+    store.save_poll(state)
+    assert store.feed_states() == {FEED: state}
+
+
+def test_news_is_what_was_never_seen_and_changes_are_told_apart(store: Store) -> None:
+    """More keys than SQLite takes in one query are no trouble."""
+    items = [an_item(str(n)) for n in range(1300)]
+    assert store.news_of(items) == (items, [])
+    store.save_poll(FeedState(FEED), map(judged, items))
+    edited = an_item("7", "Another headline")
+    assert store.news_of([*items[:7], edited, an_item("new")]) == ([an_item("new")], [edited])
+    assert store.news_of([an_item("7", feed="https://other.example.com/")])[0] != []
+
+
+def test_what_fails_halfway_leaves_nothing_behind(store: Store) -> None:
+    """The state is not saved when one of the items cannot be."""
+    broken = judged(an_item("b"))
+    object.__setattr__(broken.item, "title", object())
+    with pytest.raises((StoreError, sqlite3.Error)):
+        store.save_poll(FeedState(FEED, etag='"v1"'), [judged(an_item("a")), broken])
+    assert store.feed_states() == {}
+    assert store.counts()["items"] == 0
+
+
+def test_many_processes_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+    """The schema is made once, by whoever comes first; the others wait."""
+    faults: list[BaseException] = []
+
+    def open_it(number: int) -> None:
+        try:
+            with Store(tmp_path / "monitor.db") as opened:
+                opened.save_poll(FeedState(f"https://example.com/{number}"), [judged(an_item(str(number)))])
+        except BaseException as e:
+            faults.append(e)
+
+    threads = [threading.Thread(target=open_it, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    with Store(tmp_path / "monitor.db") as opened:
+        assert opened.counts()["items"] == 8
+
+
+def test_a_writer_waits_for_another_even_after_reading(tmp_path: Path) -> None:
+    """Two jobs that read first and write later both get through."""
+    rounds = 20
+
+    def work(name: str) -> None:
+        with Store(tmp_path / "monitor.db") as opened:
+            for number in range(rounds):
+                opened.news_of([an_item(f"{name}{number}")])
+                opened.save_poll(FeedState(name), [judged(an_item(f"{name}{number}"))])
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("x", "y", "z")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with Store(tmp_path / "monitor.db") as opened:
+        assert opened.counts()["items"] == 3 * rounds
+
+
+def test_a_database_of_a_later_version_is_refused_and_left_alone(tmp_path: Path) -> None:
+    """Its migrations are unknown here."""
+    with Store(tmp_path / "monitor.db"):
+        pass
+    with sqlite3.connect(tmp_path / "monitor.db") as conn:
+        conn.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('monitor', 'm999', '')")
+    conn.close()
+    with pytest.raises(NewerDatabaseError, match="m999"):
+        Store(tmp_path / "monitor.db")
+
+
+def test_migrations_are_numbered_in_order_and_documented() -> None:
+    """They are only ever appended to."""
+    names = [migration.name for migration in migrations._migrations]
+    assert [name[:4] for name in names] == [f"m{number:03d}" for number in range(1, len(names) + 1)]
+    assert all(migration.fn.__doc__ for migration in migrations._migrations)
+
+
+def test_notes_stand_until_they_are_mended(store: Store) -> None:
+    """Each is said once."""
+    assert store.note("configuration", "line 3 is wrong", NOW)
+    assert not store.note("configuration", "line 3 is wrong", NOW)
+    assert store.notes() == {"configuration": "line 3 is wrong"}
+    assert store.note("configuration", "", NOW)
+    assert store.notes() == {}
+
+
+def test_a_failed_job_keeps_the_time_of_its_last_success(store: Store) -> None:
+    """So that one can tell how long it has been failing."""
+    for minute, error in ((0, ""), (10, "disk full")):
+        store.begin_job("poll", NOW + timedelta(minutes=minute))
+        store.end_job("poll", NOW + timedelta(minutes=minute), error)
+    run = store.jobs()["poll"]
+    assert (run.succeeded, run.finished, run.error) == (NOW, NOW + timedelta(minutes=10), "disk full")
