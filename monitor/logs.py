@@ -1,0 +1,46 @@
+"""Logs go to stderr: for people on a terminal, as JSON elsewhere (MONITOR_LOG: auto, text or json)."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import structlog
+from structlog.typing import Processor
+
+
+def set_up(form: str) -> None:
+    """Route structlog and the standard library's logging to stderr in one form.
+
+    Raises:
+        ValueError: `form` is not auto, text or json.
+    """
+    if form not in ("auto", "text", "json"):
+        raise ValueError(f"MONITOR_LOG: {form!r} is not one of auto, text, json")
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    shared: Sequence[Processor] = (
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    )
+    renderer: Processor = (
+        # Plain tracebacks: rich ones show local variables, and a password may be among them.
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        if text
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    last = (renderer,) if text else (structlog.processors.format_exc_info, renderer)
+    structlog.configure(
+        processors=[*shared, *last],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=list(shared),
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -1,0 +1,295 @@
+"""The worker that runs on: APScheduler wakes it, the database says what is due.
+
+    poll       every minute: reads feeds.yaml again if it changed, then polls the feeds that are due
+    editions   every minute, and at each digest's own time: freezes what is due, then delivers
+    tidy       once a day
+
+A job that wakes up twice, late, or after the clock was changed does no harm: a slot is frozen once. APScheduler's
+own memory is not used; jobs are made anew from feeds.yaml at start and after each edit.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import structlog
+from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from monitor import config, slots, worker
+from monitor.config import Settings
+from monitor.digest.mail import Sender
+from monitor.errors import ConfigError, MonitorError
+from monitor.locks import hold
+from monitor.model import Outcome
+from monitor.store import Store
+
+TICK = timedelta(seconds=60)
+FIRST_POLL_PATIENCE = 300.0
+"""Seconds that a missed edition waits for the first poll, so that it tells what came in meanwhile."""
+LAST_WORD = 8.0
+"""Seconds from the signal to the end of the process, whatever hangs: a container is killed after ten."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What does not change while the worker runs."""
+
+    config: Path
+    data: Path
+    desk: worker.Desk
+    make_sender: Callable[[], Sender]
+    clock: worker.Clock
+    tick: timedelta = TICK
+
+    @property
+    def database(self) -> Path:
+        """Where the SQLite file is."""
+        return self.data / "monitor.db"
+
+
+class Runner:
+    """The jobs of one running worker, and the settings that they use now."""
+
+    def __init__(self, office: Office, settings: Settings, stop: threading.Event | None = None) -> None:
+        self.office = office
+        self.settings = settings
+        self.stop = stop or threading.Event()
+        self._polled = threading.Event()
+        self._sender: Sender | None = None
+        self._one_reload = threading.Lock()
+        self._one_delivery = threading.Lock()
+        self._rejected = ""
+        # A late job runs late rather than never, and once for all the times that it was missed.
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        self._scheduler.add_listener(self._on_trouble, EVENT_JOB_ERROR | EVENT_JOB_MISSED)
+
+    def start(self) -> None:
+        """Make the jobs and begin with a poll."""
+        now = self.office.clock()
+        with Store(self.office.database) as store:
+            worker.meet_digests(self.settings, store, now)
+            store.note("configuration", "", now)
+        every = IntervalTrigger(seconds=int(self.office.tick.total_seconds()))
+        self._scheduler.add_job(self.poll, every, id="poll", next_run_time=now)
+        self._scheduler.add_job(self.editions, every, id="editions", next_run_time=now)
+        self._scheduler.add_job(self.tidy, IntervalTrigger(days=1), id="tidy", next_run_time=now + timedelta(minutes=5))
+        self._plan_digests(self.settings)
+        self._scheduler.start()
+
+    def end(self) -> None:
+        """Let what is under way come to its next safe point, and end."""
+        self.stop.set()
+        self._polled.set()
+        if self._sender is not None:
+            self._sender.stop()
+        self._scheduler.shutdown(wait=True)
+
+    # ------------------------------------------------------------ jobs
+
+    def poll(self) -> None:
+        """Poll what is due."""
+        try:
+            with self._job("poll") as store, hold(self.office.data, "poll", wait=30):
+                self.reload(store)
+                outcomes = worker.poll(self.settings, store, self.office.clock, stop=self.stop, tell=_log_failure)
+                if outcomes:
+                    _log_poll(outcomes)
+        finally:
+            self._polled.set()
+
+    def editions(self) -> None:
+        """Freeze the editions that are due, then deliver what is in the outbox."""
+        self._polled.wait(FIRST_POLL_PATIENCE)
+        if self.stop.is_set():
+            return
+        # Never wait here: digests that wake up while a mail server hangs would use up the scheduler's threads.
+        if not self._one_delivery.acquire(blocking=False):
+            return
+        try:
+            with self._job("editions") as store, hold(self.office.data, "deliver", wait=30):
+                self.reload(store)
+                faults = self._freeze_due(store)
+                self._deliver(store)
+                if faults:
+                    raise faults[0]
+        finally:
+            self._one_delivery.release()
+
+    def _deliver(self, store: Store) -> None:
+        self._sender = self.office.make_sender()
+        try:
+            for recipient, state, detail in worker.deliver(store, self._sender, self.office.clock, self.stop):
+                log.info("delivery", to=recipient, state=str(state), answer=detail)
+        finally:
+            self._sender = None
+
+    def _freeze_due(self, store: Store) -> list[MonitorError]:
+        """Freeze what is due; return what went wrong. One digest's fault stops neither the others nor the mail."""
+        faults = []
+        worker.meet_digests(self.settings, store, self.office.clock())
+        for plan in self.settings.digests:
+            now = self.office.clock()
+            last = store.last_edition(plan.name, now)
+            slot = slots.missed_slot(plan.cron, plan.timezone, last, now) if last else None
+            if slot is None:
+                continue
+            try:
+                made = worker.digest(self.settings, plan, store, self.office.desk, now, slot)
+            except MonitorError as e:
+                faults.append(e)
+                continue
+            if made:
+                edition, messages = made
+                log.info("edition", digest=plan.name, stories=len(edition.stories), mails=len(messages))
+        return faults
+
+    def tidy(self) -> None:
+        """Forget old texts."""
+        with self._job("tidy") as store:
+            gone = worker.tidy(self.settings, store, self.office.clock())
+            if gone:
+                log.info("tidied", items=gone)
+
+    @contextmanager
+    def _job(self, name: str) -> Any:
+        """Open the database for one run of a job and write down how it went."""
+        with Store(self.office.database) as store:
+            store.begin_job(name, self.office.clock())
+            error = ""
+            try:
+                yield store
+            except MonitorError as e:
+                error = str(e)
+                log.error("job failed", job=name, reason=error)  # noqa: TRY400 (a line for a person, no traceback)
+            except Exception as e:
+                error = f"{type(e).__name__}: {e}"
+                log.exception("job failed; this is a bug", job=name)
+            finally:
+                store.end_job(name, self.office.clock(), error)
+
+    # ------------------------------------------------------------ feeds.yaml
+
+    def reload(self, store: Store) -> None:
+        """Take up an edited feeds.yaml; with mistakes in it, go on with the last good one and say so."""
+        with self._one_reload:
+            now_there = ""
+            try:
+                now_there = config.fingerprint(self.office.config)
+                if now_there == self.settings.fingerprint:
+                    self._rejected = ""
+                    store.note("configuration", "", self.office.clock())
+                    return
+                if now_there == self._rejected:
+                    return
+                settings = config.load(self.office.config)
+            except ConfigError as e:
+                self._reject(e, now_there, store)
+                return
+            except Exception as e:
+                log.exception("configuration could not be read; this is a bug")
+                self._reject(e, now_there, store)
+                return
+            # In use only when all of it is: what fails here is tried again at the next job.
+            worker.meet_digests(settings, store, self.office.clock(), before=self.settings)
+            self._plan_digests(settings)
+            store.note("configuration", "", self.office.clock())
+            log.info("configuration changed", **_difference(self.settings, settings))
+            self.settings, self._rejected = settings, ""
+
+    def _reject(self, e: Exception, fingerprint: str, store: Store) -> None:
+        """Stay with what is in use. `fingerprint` is that of the file before it was read: it may be mended by now."""
+        self._rejected = fingerprint
+        line = f"an edit was not taken up, the last good configuration is in use: {(str(e).splitlines() or [''])[0]}"
+        if store.note("configuration", line, self.office.clock()):
+            log.error("configuration rejected", reason=str(e))
+
+    def _plan_digests(self, settings: Settings) -> None:
+        """Wake up at each digest's own time; the minute's tick would be up to a minute late."""
+        for job in self._scheduler.get_jobs():
+            if job.id.startswith("digest "):
+                job.remove()
+        for plan in settings.digests:
+            trigger = slots.trigger(plan.cron, plan.timezone)
+            self._scheduler.add_job(self.editions, trigger, id=f"digest {plan.name}")
+
+    def _on_trouble(self, event: JobExecutionEvent) -> None:
+        """APScheduler swallows what a job raises: say it."""
+        log.error("job could not be run or recorded", job=event.job_id, reason=str(event.exception or "missed"))
+
+
+def heed_signals() -> threading.Event:
+    """Return an event that SIGTERM and SIGINT set; to be called before anything else is begun."""
+    stop = threading.Event()
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    return stop
+
+
+def run(office: Office, settings: Settings, stop: threading.Event) -> None:
+    """Work until `stop` is set; return within ten seconds of that.
+
+    Raises:
+        BusyError: another worker runs on this data folder.
+        StoreError: the data folder or the database cannot be used.
+    """
+    ended = threading.Event()
+    threading.Thread(target=_last_word, args=(stop, ended), daemon=True).start()
+    with hold(office.data, "worker"):
+        runner = Runner(office, settings, stop)
+        runner.start()
+        stop.wait()
+        log.info("ending")
+        runner.end()
+        log.info("ended")
+    ended.set()
+
+
+def _last_word(stop: threading.Event, ended: threading.Event) -> None:
+    """End the process when something hangs. Nothing is half written then: every step is one transaction."""
+    stop.wait()
+    if not ended.wait(LAST_WORD):
+        os._exit(0)
+
+
+def _log_failure(outcome: Outcome) -> None:
+    if outcome.result == "failed":
+        log.warning("feed failed", feed=outcome.feed.name or outcome.feed.url, reason=outcome.reason)
+
+
+def _log_poll(outcomes: list[Outcome]) -> None:
+    log.info(
+        "polled",
+        feeds=len(outcomes),
+        failed=sum(outcome.result == "failed" for outcome in outcomes),
+        new=sum(outcome.new for outcome in outcomes),
+        hits=sum(outcome.hits for outcome in outcomes),
+    )
+
+
+def _difference(old: Settings, new: Settings) -> dict[str, Any]:
+    before, after = {feed.url for feed in old.feeds}, {feed.url for feed in new.feeds}
+    return {
+        "feeds_added": len(after - before),
+        "feeds_removed": len(before - after),
+        "rules_changed": old.rules != new.rules,
+        "digests": [plan.name for plan in new.digests],
+    }
