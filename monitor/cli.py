@@ -1,0 +1,506 @@
+"""What people type: one thin command for each thing the program does.
+
+Results go to stdout, logs to stderr. Exit status: 0 fine, 1 failed, 2 wrong usage or configuration,
+3 every feed failed.
+Imports stand inside the commands, so that `monitor --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from monitor import __version__
+from monitor.errors import ConfigError, MonitorError
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+    from monitor.digest.mail import Sender
+    from monitor.environment import MailSettings
+    from monitor.model import Edition, Outcome, Rendered
+    from monitor.store import Store
+    from monitor.worker import Desk
+
+EVERY_FEED_FAILED = 3
+
+app = typer.Typer(
+    name="monitor",
+    help="Watches feeds for news of Microsoft and OpenAI, and mails a digest of what matters.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+feeds_app = typer.Typer(help="The feeds that are watched.", no_args_is_help=True)
+app.add_typer(feeds_app, name="feeds")
+
+
+class _Paths:
+    """Where the configuration and the data are; set by the options before the command."""
+
+    config = Path("feeds.yaml")
+    data = Path("data")
+
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", envvar="MONITOR_CONFIG", metavar="FILE", help="The feeds.yaml to use.")
+]
+DataOption = Annotated[
+    Path,
+    typer.Option("--data", "-d", envvar="MONITOR_DATA", metavar="DIR", help="Where the database and the outbox are."),
+]
+
+
+@app.callback()
+def _options(config: ConfigOption = Path("feeds.yaml"), data: DataOption = Path("data")) -> None:
+    from monitor import logs
+    from monitor.errors import Fault
+
+    try:
+        logs.set_up(os.environ.get("MONITOR_LOG", "auto"))
+    except ValueError as e:
+        raise ConfigError("environment", (Fault(str(e)),)) from e
+    _Paths.config, _Paths.data = config, data
+
+
+# ---------------------------------------------------------------- the worker
+
+
+@app.command()
+def run() -> None:
+    """Work until SIGTERM or Ctrl-C: poll, make editions, deliver, tidy."""
+    from monitor import config, environment, schedule
+
+    stop = schedule.heed_signals()
+    settings, mail = _settings(), environment.mail_settings()
+    for line in environment.unknown_variables(os.environ) + (
+        [] if mail.to_files else config.sample_addresses(settings)
+    ):
+        _say(line)
+    where = f"{mail.host}:{mail.real_port}" if mail.host else f"files in {_outbox()} (no MONITOR_SMTP_HOST is set)"
+    _say(
+        f"monitor {__version__}: {len(_enabled(settings))} feeds from {_Paths.config}, data in {_Paths.data}, "
+        f"digests go to {where}"
+    )
+    office = schedule.Office(_Paths.config, _Paths.data, _desk(mail), lambda: _sender(mail), _now)
+    schedule.run(office, settings, stop)
+
+
+@app.command()
+def poll(
+    everything: Annotated[bool, typer.Option("--all", help="Poll every feed, due or not.")] = False,
+) -> None:
+    """Poll once what is due, and show what came of each feed."""
+    from monitor import worker
+    from monitor.locks import hold
+    from monitor.store import Store
+
+    settings = _settings()
+    with hold(_Paths.data, "poll", wait=2), Store(_database()) as store, _progress("polling") as step:
+        worker.meet_digests(settings, store, _now())
+        outcomes = worker.poll(settings, store, _now, everything=everything, tell=lambda outcome: step())
+    if not outcomes:
+        print("no feed is due; --all polls them all the same")
+        return
+    _print_outcomes(outcomes)
+    if all(outcome.result == "failed" for outcome in outcomes):
+        raise typer.Exit(EVERY_FEED_FAILED)
+
+
+@app.command()
+def digest(
+    name: Annotated[str, typer.Argument(help="Which digest of feeds.yaml; the first if not given.")] = "",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Write what would be sent to files; mark nothing.")
+    ] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where --preview writes.")] = Path("preview"),
+) -> None:
+    """Make an edition of what has not been told yet, and deliver it now."""
+    from monitor import environment, worker
+    from monitor.locks import hold
+    from monitor.store import Store
+
+    settings, mail = _settings(), environment.mail_settings()
+    if not settings.digests:
+        raise _fault("digests: there is none; add one to make editions")
+    plan = settings.digest(name) if name else settings.digests[0]
+    with Store(_database()) as store:
+        worker.meet_digests(settings, store, _now())
+        if preview:
+            edition = worker.make_edition(settings, plan, store, _now())
+            _print_preview(edition, worker.render_edition(edition, _desk(mail)), _desk(mail), out)
+            return
+        with hold(_Paths.data, "deliver", wait=10):
+            made = worker.digest(settings, plan, store, _desk(mail), _now())
+            if made and not made[1]:
+                print(f"{plan.name}: nothing new, nothing sent (empty: skip)")
+            elif made:
+                print(f"{plan.name}: {_told(made[0])}: {made[1][0].subject}")
+            results = worker.deliver(store, _sender(mail), _now)
+    for recipient, state, detail in results:
+        later = "" if state in ("sent", "refused") else " (will be tried again)"
+        print(f"{recipient}: {state}: {detail}{later}")
+    if any(state != "sent" for _, state, _ in results):
+        raise typer.Exit(1)
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write; a new temporary folder if not given.")
+    ] = None,
+    language: Annotated[str, typer.Option(help="Language of the headings: en or zh.")] = "en",
+) -> None:
+    """Show the whole way on sample feeds: no network, no settings, no mail server."""
+    import tempfile
+    import webbrowser
+
+    from monitor.demo.run import tour
+
+    if language not in ("en", "zh"):
+        raise typer.BadParameter("en or zh", param_hint="--language")
+    try:
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=f"{_now():%H%M%S}-" if out else "monitor-demo-", dir=out))
+    except OSError as e:
+        raise MonitorError(f"{out or 'the temporary folder'}: cannot be written: {e.strerror}") from e
+    done = tour(folder, language)
+    _print_outcomes(done.first)
+    unchanged = sum(outcome.result == "unchanged" for outcome in done.second)
+    print(f"\nA second poll: {unchanged} feeds unchanged, {sum(o.new for o in done.second)} new items.")
+    print(f"The digest: {_told(done.edition)}.")
+    print(f"  subject  {done.subject}\n  page     {done.page}\n  mail     {done.mail}")
+    if sys.stdout.isatty() and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
+        webbrowser.open(done.page.as_uri())
+
+
+# ---------------------------------------------------------------- rules
+
+
+@app.command()
+def check(
+    file: Annotated[Path | None, typer.Argument(help="The file to check; the one in use if not given.")] = None,
+) -> None:
+    """Find every mistake of feeds.yaml, with its line and column, and run the themes' examples."""
+    from monitor import config, environment
+
+    settings = config.load(file or _Paths.config)
+    wrong = config.example_faults(settings)
+    for line in wrong + environment.unknown_variables(os.environ):
+        _say(line)
+    environment.mail_settings()
+    themes = ", ".join(settings.titles) or "none"
+    print(f"{settings.path}: {len(_enabled(settings))} feeds, {len(settings.digests)} digests, themes: {themes}")
+    if wrong:
+        raise typer.Exit(1)
+
+
+@app.command()
+def explain(
+    title: Annotated[str, typer.Option(help="A headline.")],
+    summary: Annotated[str, typer.Option(help="The text below it.")] = "",
+) -> None:
+    """Say why a text is a hit or not: which keyword stands where, or what is missing."""
+    from monitor import config
+
+    settings = _settings()
+    verdict = config.try_title(settings.rules, title, summary)
+    texts = {"title": title, "summary": summary}
+    if verdict.covered:
+        themes = ", ".join(f"{theme} ({score:g})" for theme, score in verdict.themes) or "no theme"
+        print(f"a hit: {themes}")
+    else:
+        print(f"not a hit: {verdict.reason}")
+    for e in verdict.evidence:
+        print(f"  {e.clause:<22} {texts[e.field][e.start : e.end]!r} in the {e.field}, by {e.keyword}")
+
+
+@app.command()
+def evaluate(
+    gold: Annotated[
+        Path, typer.Argument(metavar="GOLD.jsonl", help="Labelled items: title, summary, relevant, themes.")
+    ],
+    predictions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what the rules say, as JSON lines.")
+    ] = None,
+) -> None:
+    """Print precision, recall and F1 of the rules on labelled items."""
+    from monitor import tune
+
+    settings = _settings()
+    examples = tune.read_labels(gold)
+    verdicts = tune.predict(examples, settings.rules)
+    if predictions:
+        try:
+            predictions.write_text("".join(f"{line}\n" for line in tune.as_lines(examples, verdicts)), encoding="utf-8")
+        except OSError as e:
+            raise MonitorError(f"{predictions}: cannot be written: {e.strerror}") from e
+    print(f"{len(examples)} items")
+    for name, score in tune.score(examples, verdicts, tuple(settings.titles)).items():
+        print(f"{name:<14} P {score.precision:.3f}  R {score.recall:.3f}  F1 {score.f1:.3f}{score.counts()}")
+
+
+# ---------------------------------------------------------------- looking after it
+
+
+@feeds_app.command("list")
+def feeds_list() -> None:
+    """Show each feed with its last polls."""
+    from monitor.store import Store
+
+    settings = _settings()
+    with Store(_database()) as store:
+        states = store.feed_states()
+    rows = []
+    for feed in settings.feeds:
+        state = states.get(feed.url)
+        if not feed.enabled:
+            word = "disabled"
+        elif state is None:
+            word = "not polled yet"
+        else:
+            word = f"failed {state.failures} times: {state.error}" if state.failures else "ok"
+        last = f"{state.last_ok:%Y-%m-%d %H:%M}" if state and state.last_ok else "never"
+        rows.append((feed.name or (state.title if state else "") or feed.url, last, word, feed.url))
+    _print_table(("feed", "last answer (UTC)", "state", "address"), rows)
+
+
+@app.command("send-test")
+def send_test(address: Annotated[str, typer.Argument(help="Who gets the test mail.")]) -> None:
+    """Send one mail through the real settings and say what the server answered."""
+    import secrets
+
+    from monitor import config, environment
+    from monitor.digest.message import compose
+    from monitor.model import DigestPlan, Rendered, State
+
+    try:
+        config.mailbox(address)
+    except ValueError as e:
+        raise typer.BadParameter(str(e)) from e
+    mail = environment.mail_settings()
+    text = f"This is a test mail of rift-monitor {__version__}. Digests will reach you the same way.\n"
+    rendered = Rendered("rift-monitor: test mail", text, f"<!doctype html><title>Test mail</title><p>{text}</p>")
+    domain = mail.sender.rpartition("@")[2]
+    message = compose(
+        rendered,
+        plan=DigestPlan("test", (address,), ""),
+        recipient=address,
+        sender=mail.sender,
+        message_id=f"<test.{secrets.token_hex(8)}@{domain}>",
+        date=_now(),
+        owner="",
+    )
+    sender = _sender(mail)
+    receipt = sender(message)
+    sender.close()
+    words = {State.SENT: "sent", State.UNKNOWN: "perhaps sent", State.REFUSED: "refused"}
+    print(f"{address}: {words.get(receipt.state, 'not sent')}: {receipt.detail}")
+    if receipt.state is not State.SENT:
+        raise typer.Exit(1)
+
+
+@app.command()
+def health(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Exit 0 only while polling and sending really work; say what is wrong."""
+    from monitor import health as diagnosis
+    from monitor.store import Store
+
+    settings_fault, wrong = "", []
+    try:
+        settings: Settings | None = _settings()
+    except ConfigError as e:
+        settings, settings_fault = None, str(e).splitlines()[0]
+    if not _database().exists():
+        wrong = [f"{_database()}: no database yet; is the worker running?"]
+    else:
+        try:
+            with Store(_database()) as store:
+                wrong = diagnosis.problems(**_snapshot(store, settings))
+        except MonitorError as e:
+            wrong = [str(e)]
+    # A rejected edit is noted by the worker; the fault itself is only told here while no worker has seen it.
+    if settings_fault and not any(settings_fault in line for line in wrong):
+        wrong.append(settings_fault)
+    if as_json:
+        print(json.dumps({"healthy": not wrong, "problems": wrong}, ensure_ascii=False))
+    else:
+        print("\n".join(wrong) or "healthy")
+    if wrong:
+        raise typer.Exit(1)
+
+
+def _snapshot(store: Store, settings: Settings | None) -> dict[str, Any]:
+    """Gather what `health.problems` asks for."""
+    states = store.feed_states()
+    return {
+        "now": _now(),
+        "jobs": store.jobs(),
+        "states": [states[feed.url] for feed in (_enabled(settings) if settings else []) if feed.url in states],
+        "digests": [(p, store.last_edition(p.name, _now())) for p in (settings.digests if settings else ())],
+        "deliveries": store.troubled_deliveries(),
+        "notes": store.notes(),
+    }
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    print(__version__)
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _settings() -> Settings:
+    from monitor import config
+
+    return config.load(_Paths.config)
+
+
+def _database() -> Path:
+    return _Paths.data / "monitor.db"
+
+
+def _outbox() -> Path:
+    return _Paths.data / "outbox"
+
+
+def _enabled(settings: Settings) -> list[Any]:
+    return [feed for feed in settings.feeds if feed.enabled]
+
+
+def _desk(mail: MailSettings) -> Desk:
+    from monitor import resources
+    from monitor.worker import Desk
+
+    return Desk(resources.templates(_Paths.config), mail.sender, "" if mail.to_files else mail.sender)
+
+
+def _sender(mail: MailSettings) -> Sender:
+    from monitor.digest.mail import FileSender, SmtpSender
+
+    if mail.to_files:
+        return FileSender(_outbox())
+    return SmtpSender(
+        mail.host,
+        mail.real_port,
+        security=mail.security,
+        user=mail.user,
+        password=mail.password,
+        ca_file=mail.ca_file,
+    )
+
+
+def _fault(message: str) -> ConfigError:
+    from monitor.errors import Fault
+
+    return ConfigError(str(_Paths.config), (Fault(message),))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _told(edition: Edition) -> str:
+    updates = f", {len(edition.updates)} updates" if edition.updates else ""
+    count = len(edition.stories) + sum(section.more for section in edition.sections)
+    return f"{count} stories from {edition.reports} reports{updates}"
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Any]:
+    """Show how many are done, on a terminal; nothing in a pipe."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda: bar.advance(task)
+
+
+def _print_outcomes(outcomes: list[Outcome]) -> None:
+    rows = [
+        (
+            outcome.feed.name or outcome.feed.url,
+            outcome.result,
+            str(outcome.entries or ""),
+            str(outcome.new or ""),
+            str(outcome.changed or ""),
+            str(outcome.hits or ""),
+            f"{outcome.seconds:.2f}",
+            outcome.reason,
+        )
+        for outcome in sorted(outcomes, key=lambda o: (o.result == "failed", o.feed.name or o.feed.url))
+    ]
+    _print_table(("feed", "result", "entries", "new", "changed", "hits", "seconds", "reason"), rows)
+    failed = sum(outcome.result == "failed" for outcome in outcomes)
+    print(
+        f"{len(outcomes)} feeds: {len(outcomes) - failed} answered, {failed} failed; "
+        f"{sum(o.new for o in outcomes)} new items, {sum(o.hits for o in outcomes)} hits"
+    )
+
+
+def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print a table: fitted to a terminal, tab-separated and whole in a pipe."""
+    if not sys.stdout.isatty():
+        for row in (heads, *rows):
+            print("\t".join(row))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(*heads, box=SIMPLE_HEAD)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    Console().print(table)
+
+
+def _print_preview(edition: Edition, rendered: Rendered, desk: Desk, out: Path) -> None:
+    from monitor import worker
+
+    message = worker.make_messages(edition, rendered, desk, "preview")[0]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / f"{edition.plan.name}.html").write_text(rendered.html, encoding="utf-8")
+        (out / f"{edition.plan.name}.eml").write_bytes(message.raw)
+    except OSError as e:
+        raise MonitorError(f"{out}: cannot be written: {e.strerror}") from e
+    print(f"{edition.plan.name}: {_told(edition)}: {rendered.subject}")
+    print(f"  page  {out / edition.plan.name}.html\n  mail  {out / edition.plan.name}.eml\nnothing was sent or marked")
+
+
+def main() -> None:
+    """Run a command; turn what a person can mend into one line and an exit status."""
+    try:
+        app()
+    except MonitorError as e:
+        _say(str(e))
+        sys.exit(e.exit_code)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has gone; that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

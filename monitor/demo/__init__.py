@@ -1,0 +1,1 @@
+"""Sample feeds and the server that shows them: everything behind `monitor demo`."""

@@ -1,0 +1,291 @@
+"""What people type, as real processes: results, exit statuses, and one readable line for each mistake."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from monitor.locks import hold
+from monitor.model import State
+from monitor.store import Store
+from tests.builders import ROOT, config_text, feed_document
+from tests.feedserver import FeedServer
+from tests.mailserver import MailServer
+
+NEWS = "Microsoft halts a data centre that OpenAI wanted"
+
+
+class Shell:
+    """Runs `monitor` in a folder of its own."""
+
+    def __init__(self, folder: Path, server: FeedServer) -> None:
+        self.folder, self.server = folder, server
+        self.environ = {name: value for name, value in os.environ.items() if not name.startswith("MONITOR_")}
+        self.environ["PYTHONPATH"] = str(ROOT)
+        self.write(config_text([server.url("/one.xml")]))
+        server.put("/one.xml", feed_document([NEWS], datetime.now(UTC) - timedelta(hours=1)))
+
+    def write(self, text: str) -> None:
+        """Write feeds.yaml."""
+        (self.folder / "feeds.yaml").write_text(text, encoding="utf-8")
+
+    def __call__(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "monitor", *words],
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env={**self.environ, **environ},
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    """A folder with a feeds.yaml that watches one feed."""
+    with FeedServer() as server:
+        yield Shell(tmp_path, server)
+
+
+def test_poll_shows_what_came_of_each_feed(shell: Shell) -> None:
+    """In a pipe the table is whole and split by tabs; nothing is due the second time."""
+    done = shell("poll")
+    assert done.returncode == 0
+    head, row, total = done.stdout.splitlines()
+    assert head.split("\t")[:6] == ["feed", "result", "entries", "new", "changed", "hits"]
+    assert row.split("\t")[1:6] == ["ok", "1", "1", "", "1"]
+    assert total == "1 feeds: 1 answered, 0 failed; 1 new items, 1 hits"
+    assert done.stderr == ""
+    assert "no feed is due" in shell("poll").stdout
+    assert shell("poll", "--all").stdout.splitlines()[1].split("\t")[1] == "unchanged"
+
+
+def test_when_every_feed_fails_the_exit_status_is_3(shell: Shell) -> None:
+    """And the reason stands in the table."""
+    shell.write(config_text(["http://127.0.0.1:9/closed.xml"]))
+    done = shell("poll")
+    assert done.returncode == 3
+    assert "could not be reached" in done.stdout
+
+
+def test_a_digest_without_a_mail_server_goes_to_files(shell: Shell) -> None:
+    """Counted as delivered there; the next one has nothing new."""
+    shell("poll")
+    done = shell("digest")
+    assert done.returncode == 0
+    assert f"morning: 1 stories from 1 reports: {NEWS}" in done.stdout
+    assert sorted(path.suffix for path in (shell.folder / "data" / "outbox").iterdir()) == [".eml", ".html"]
+    assert "nothing new, nothing sent" in shell("digest", "morning").stdout
+
+
+def test_a_preview_marks_nothing(shell: Shell) -> None:
+    """What it showed is still news for the real edition."""
+    shell("poll")
+    done = shell("digest", "--preview", "--out", "look")
+    assert done.returncode == 0
+    assert NEWS in (shell.folder / "look" / "morning.html").read_text("utf-8")
+    assert (shell.folder / "look" / "morning.eml").exists()
+    assert "1 stories" in shell("digest").stdout
+
+
+def test_a_digest_that_does_not_exist_lists_those_that_do(shell: Shell) -> None:
+    """A typing error is answered with the names."""
+    done = shell("digest", "mornign")
+    assert done.returncode == 2
+    assert done.stderr == "feeds.yaml: no digest is named 'mornign'; there is: morning\n"
+
+
+def test_mail_goes_through_the_settings_of_the_environment(shell: Shell, tmp_path: Path) -> None:
+    """STARTTLS, user, password file and private authority, as the README says."""
+    with MailServer(tmp_path, tls=True) as server:
+        (tmp_path / "password").write_text("secret\n")
+        smtp = {
+            "MONITOR_SMTP_HOST": "localhost",
+            "MONITOR_SMTP_PORT": str(server.port),
+            "MONITOR_SMTP_FROM": "monitor@example.test",
+            "MONITOR_SMTP_USER": "monitor",
+            "MONITOR_SMTP_PASSWORD_FILE": str(tmp_path / "password"),
+            "MONITOR_SMTP_CA_FILE": str(server.ca_file),
+        }
+        tested = shell("send-test", "me@example.test", **smtp)
+        shell("poll")
+        sent = shell("digest", **smtp)
+        refused = shell("send-test", "me@example.test", **{**smtp, "MONITOR_SMTP_CA_FILE": ""})
+    assert (tested.returncode, sent.returncode, refused.returncode) == (0, 0, 1)
+    assert tested.stdout.startswith("me@example.test: sent: 250")
+    assert "certificate is not trusted" in refused.stdout
+    assert [to for to, _ in server.received] == ["me@example.test", "you@example.test"]
+    assert server.received[1][1]["Subject"].startswith("Microsoft halts")
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "status", "line"),
+    [
+        (("-c", "nope.yaml", "poll"), {}, 2, "nope.yaml: not found; name the file with --config or MONITOR_CONFIG"),
+        (("poll",), {"MONITOR_CONFIG": "gone.yaml"}, 2, "gone.yaml: not found; name the file with"),
+        (("poll",), {"MONITOR_LOG": "loud"}, 2, "environment: MONITOR_LOG: 'loud' is not one of auto, text, json"),
+        (("digest",), {"MONITOR_SMTP_HOST": "h"}, 2, "environment: MONITOR_SMTP_FROM: say which address"),
+        (("digest",), {"MONITOR_SMTP_PORT": "many"}, 2, "environment: MONITOR_SMTP_PORT: "),
+        (("-d", "feeds.yaml", "poll"), {}, 1, "feeds.yaml: cannot be used as the data folder"),
+        (("evaluate", "gone.jsonl"), {}, 1, "gone.jsonl: cannot be read: No such file or directory"),
+        (("send-test", "nobody"), {}, 2, "'nobody' is not a mail address"),
+        (("demo", "--language", "fr"), {}, 2, "en or zh"),
+        (("pol",), {}, 2, "No such command 'pol'"),
+    ],
+)
+def test_a_mistake_is_one_readable_line(
+    shell: Shell, words: tuple[str, ...], environ: dict[str, str], status: int, line: str
+) -> None:
+    """What, where, and what to do; never a traceback."""
+    done = shell(*words, **environ)
+    assert done.returncode == status
+    assert line in done.stderr
+
+
+def test_a_database_of_a_later_version_is_left_untouched(shell: Shell) -> None:
+    """Going back to an old version must not spoil what the new one wrote."""
+    shell("poll")
+    database = shell.folder / "data" / "monitor.db"
+    with closing(sqlite3.connect(database)) as conn, conn:
+        conn.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('monitor', 'm999', '')")
+    before = database.read_bytes()
+    done = shell("poll", "--all")
+    assert done.returncode == 1
+    assert "was written by a later version" in done.stderr
+    assert database.read_bytes() == before
+
+
+def test_a_file_that_is_no_database_is_named(shell: Shell) -> None:
+    """And not overwritten."""
+    (shell.folder / "data").mkdir()
+    (shell.folder / "data" / "monitor.db").write_text("not a database, but something precious\n" * 100)
+    done = shell("poll")
+    assert done.returncode == 1
+    assert "monitor.db: cannot be used as the database" in done.stderr
+    assert "precious" in (shell.folder / "data" / "monitor.db").read_text()
+
+
+def test_two_polls_at_once_do_not_meet(shell: Shell) -> None:
+    """The second says who is in the way."""
+    with hold(shell.folder / "data", "poll"):
+        done = shell("poll")
+    assert done.returncode == 1
+    assert "another process is doing this already (poll)" in done.stderr
+
+
+def test_check_names_every_mistake_with_its_place(shell: Shell) -> None:
+    """And is content with a good file."""
+    assert shell("check").stdout.startswith("feeds.yaml: 1 feeds, 1 digests, themes: compute, agi, competition")
+    shell.write(config_text(["http://127.0.0.1/a"]).replace("AGI]", "AGI AND]").replace("at:", "att:"))
+    done = shell("check")
+    assert done.returncode == 2
+    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == ["feeds.yaml:4:5", "feeds.yaml:17:20"]
+    assert "did you mean at?" in done.stderr
+
+
+def test_check_runs_the_examples_of_the_themes(shell: Shell) -> None:
+    """An example that comes out wrong is named, with the reason."""
+    wrong = "    examples: {hits: [Microsoft and OpenAI at lunch]}\n  agi:"
+    shell.write(config_text(["http://127.0.0.1/a"]).replace("  agi:", wrong))
+    done = shell("check")
+    assert done.returncode == 1
+    assert "themes.compute: should be a hit: Microsoft and OpenAI at lunch (no keyword of the theme)" in done.stderr
+
+
+def test_explain_says_which_keyword_stands_where(shell: Shell) -> None:
+    """For a yes the places, for a no what is missing."""
+    yes = shell("explain", "--title", "微软 and OpenAI disagree on AGI", "--summary", "A rival laughs.")
+    assert "a hit: agi (2), competition (1)" in yes.stdout
+    assert "theme.competition      'rival' in the summary, by rival" in yes.stdout
+    no = shell("explain", "--title", "Microsoft sells games")
+    assert "not a hit: no name or hint of openai" in no.stdout
+
+
+def test_evaluate_prints_figures_and_writes_predictions(shell: Shell) -> None:
+    """On two labelled items, one of them missed."""
+    rows = [
+        {"id": "a", "title": NEWS, "summary": "", "relevant": True, "themes": ["compute"]},
+        {"id": "b", "title": "Redmond and its lab", "summary": "", "relevant": True, "themes": ["agi"]},
+    ]
+    (shell.folder / "gold.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    done = shell("evaluate", "gold.jsonl", "--predictions", "said.jsonl")
+    assert done.returncode == 0
+    assert re.search(r"relevance +P 1\.000  R 0\.500  F1 0\.667  tp +1  fp +0  fn +1", done.stdout)
+    said = [json.loads(line) for line in (shell.folder / "said.jsonl").read_text().splitlines()]
+    assert said == [
+        {"id": "a", "relevant": True, "themes": ["compute"]},
+        {"id": "b", "relevant": False, "themes": []},
+    ]
+
+
+def test_feeds_list_shows_the_state_of_each_feed(shell: Shell) -> None:
+    """Never polled, answering, failing, disabled."""
+    shell.write(
+        config_text([shell.server.url("/one.xml"), "http://127.0.0.1:9/closed.xml"]).replace(
+            "coverage:", "  - {url: http://127.0.0.1/off.xml, enabled: false}\ncoverage:"
+        )
+    )
+    assert shell("feeds", "list").stdout.count("not polled yet") == 2
+    shell("poll")
+    states = [line.split("\t")[2] for line in shell("feeds", "list").stdout.splitlines()[1:]]
+    assert states[0] == "ok"
+    assert states[1].startswith("failed 1 times: could not be reached")
+    assert states[2] == "disabled"
+
+
+def test_health_tells_the_truth(shell: Shell) -> None:
+    """Red before the worker runs, green after a good poll, red again when a mail is stuck."""
+    before = shell("health")
+    assert (before.returncode, before.stdout) == (1, "data/monitor.db: no database yet; is the worker running?\n")
+    shell("poll")
+    now = datetime.now(UTC)
+    with Store(shell.folder / "data" / "monitor.db") as store:
+        store.begin_job("poll", now)
+        store.end_job("poll", now)
+    assert shell("health").stdout == "healthy\n"
+    shell("digest")
+    with closing(sqlite3.connect(shell.folder / "data" / "monitor.db")) as conn, conn:
+        conn.execute("UPDATE deliveries SET state = ?", (State.PENDING,))
+        conn.execute("UPDATE messages SET created = '2026-01-01T00:00:00.000000Z'")
+    stuck = shell("health", "--json")
+    assert stuck.returncode == 1
+    assert "delivery to you@example.test: pending since 2026-01-01 00:00 UTC" in json.loads(stuck.stdout)["problems"][0]
+
+
+def test_the_demo_needs_nothing(shell: Shell) -> None:
+    """No feeds.yaml, no data folder: a table, a summary and a page."""
+    (shell.folder / "feeds.yaml").unlink()
+    done = shell("demo", "--out", "shown")
+    assert done.returncode == 0
+    assert "8 feeds unchanged, 0 new items" in done.stdout
+    pages = list((shell.folder / "shown").glob("*/*.html"))
+    assert len(pages) == 1
+    assert str(Path("shown")) in done.stdout
+    assert not (shell.folder / "data").exists()
+
+
+def test_a_reader_that_leaves_is_no_error(shell: Shell) -> None:
+    """`monitor … | head -1` ends quietly."""
+    done = subprocess.run(
+        f"{sys.executable} -m monitor demo --out x | head -1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        cwd=shell.folder,
+        env=shell.environ,
+        check=False,
+    )
+    assert done.stderr == ""
