@@ -1,0 +1,31 @@
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY requirements/ requirements/
+RUN python -m venv /opt/venv \
+ && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements/run.lock \
+ && python -m venv /opt/build \
+ && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.lock
+COPY . .
+RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --no-index -w /wheel . \
+ && /opt/venv/bin/pip install --no-cache-dir --no-deps --no-index /wheel/*.whl
+
+FROM python:3.13-slim
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    MONITOR_CONFIG=/app/feeds.yaml \
+    MONITOR_DATA=/data
+RUN groupadd --gid 10001 app \
+ && useradd --uid 10001 --gid app --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin app \
+ && install -d -o app -g app -m 0750 /data
+COPY --from=build /opt/venv /opt/venv
+# To be replaced by bind mounts: these are what people edit.
+COPY feeds.yaml /app/feeds.yaml
+COPY templates/ /app/templates/
+WORKDIR /app
+USER 10001:10001
+VOLUME /data
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=60s --timeout=10s --start-period=60s --start-interval=3s --retries=3 CMD ["monitor", "health"]
+ENTRYPOINT ["monitor"]
+CMD ["run"]
