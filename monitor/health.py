@@ -10,7 +10,8 @@ from monitor.model import DigestPlan, FeedState, JobRun, State
 
 POLL_STALLED = timedelta(minutes=15)
 EDITION_LATE = timedelta(minutes=30)
-DELIVERY_STUCK = timedelta(hours=2)
+DELIVERY_STUCK = timedelta(minutes=30)
+"""Servers that put a mail off (greylisting) take it within minutes."""
 ALL_SILENT = timedelta(minutes=15)
 """So long every feed must have failed; less is a network that is coming up."""
 
@@ -18,6 +19,7 @@ ALL_SILENT = timedelta(minutes=15)
 def problems(
     *,
     now: datetime,
+    running: bool,
     jobs: Mapping[str, JobRun],
     states: Sequence[FeedState],
     digests: Sequence[tuple[DigestPlan, datetime | None]],
@@ -26,10 +28,11 @@ def problems(
 ) -> list[str]:
     """Return one line for each thing wrong; none when polling and sending really work.
 
-    `states` are those of the enabled feeds that were polled; `digests` pair each plan with the end of its last edition.
+    `running`: a worker holds the data folder; `states` are those of the enabled feeds that were polled; `digests` pair
+    each plan with the end of its last edition.
     """
     return [
-        *_polling(now, jobs, states),
+        *_polling(now, jobs, states, running=running),
         *(f"{name}: the last run failed: {run.error}" for name, run in jobs.items() if run.error and name != "poll"),
         *_editions(now, digests),
         *_stuck(now, deliveries),
@@ -37,17 +40,17 @@ def problems(
     ]
 
 
-def _polling(now: datetime, jobs: Mapping[str, JobRun], states: Sequence[FeedState]) -> list[str]:
-    poll = jobs.get("poll")
-    if poll is None or poll.started is None:
-        return ["poll: nothing has been polled yet; is the worker running?"]
+def _polling(now: datetime, jobs: Mapping[str, JobRun], states: Sequence[FeedState], *, running: bool) -> list[str]:
     lines = []
-    if poll.error:
+    poll = jobs.get("poll")
+    if not running:
+        lines.append("worker: none is running on this data folder; start it with: monitor run")
+    if poll and poll.error:
         lines.append(f"poll: the last run failed: {poll.error}")
     # A first poll still under way is no fault: a container is judged from its first minute.
-    last = poll.finished or poll.started
-    if now - last > POLL_STALLED:
-        lines.append(f"poll: has not finished since {last:%Y-%m-%d %H:%M} UTC; is the worker running?")
+    last = poll and (poll.finished or poll.started)
+    if running and last and now - last > POLL_STALLED:
+        lines.append(f"poll: has not finished since {last:%Y-%m-%d %H:%M} UTC")
     if states and all(state.failing_since and now - state.failing_since > ALL_SILENT for state in states):
         lines.append(f"feeds: all {len(states)} failed the last time; {states[0].url}: {states[0].error}")
     return lines

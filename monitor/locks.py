@@ -11,6 +11,15 @@ from filelock import FileLock, Timeout
 from monitor.errors import BusyError, StoreError
 
 
+def is_held(data: Path, job: str) -> bool:
+    """Tell whether some process holds the lock of `job`."""
+    try:
+        with hold(data, job):
+            return False
+    except BusyError:
+        return True
+
+
 @contextmanager
 def hold(data: Path, job: str, *, wait: float = 0.0) -> Iterator[None]:
     """Hold the lock of `job` (worker, poll or deliver); wait for it `wait` seconds at most.

@@ -43,4 +43,6 @@ def set_up(form: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
+    # The worker says itself what befell a job, in a line; APScheduler would add a stack trace.
+    logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)

@@ -214,9 +214,17 @@ class Story:
         return self.reports[0]
 
     @property
+    def originals(self) -> tuple[Judged, ...]:
+        """The reports, each address once: the same one through another feed is no second report."""
+        first: dict[str, Judged] = {}
+        for number, report in enumerate(self.reports):
+            first.setdefault(report.item.link or f"no address {number}", report)
+        return tuple(first.values())
+
+    @property
     def outlets(self) -> tuple[str, ...]:
         """Names of the outlets that reported it, the lead's first, each once."""
-        return tuple(dict.fromkeys(report.item.outlet for report in self.reports))
+        return tuple(dict.fromkeys(report.item.outlet for report in self.originals))
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +292,11 @@ class Edition:
     def empty(self) -> bool:
         """True when there is nothing to tell."""
         return not self.stories and not self.updates
+
+    @property
+    def silent(self) -> bool:
+        """True when no feed answers: then nothing to tell does not mean that nothing happened."""
+        return 0 < self.feeds_total <= len(self.troubles)
 
 
 @dataclass(frozen=True, slots=True)

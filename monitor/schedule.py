@@ -31,7 +31,7 @@ from monitor.config import Settings
 from monitor.digest.mail import Sender
 from monitor.errors import ConfigError, MonitorError
 from monitor.locks import hold
-from monitor.model import Outcome
+from monitor.model import Outcome, State
 from monitor.store import Store
 
 TICK = timedelta(seconds=60)
@@ -134,7 +134,8 @@ class Runner:
         self._sender = self.office.make_sender()
         try:
             for recipient, state, detail in worker.deliver(store, self._sender, self.office.clock, self.stop):
-                log.info("delivery", to=recipient, state=str(state), answer=detail)
+                say = log.info if state is State.SENT else log.warning
+                say("delivery", to=recipient, state=str(state), answer=detail)
         finally:
             self._sender = None
 
@@ -253,7 +254,7 @@ def run(office: Office, settings: Settings, stop: threading.Event) -> None:
     """
     ended = threading.Event()
     threading.Thread(target=_last_word, args=(stop, ended), daemon=True).start()
-    with hold(office.data, "worker"):
+    with hold(office.data, "worker", wait=2):  # `monitor health` tries the lock for an instant
         runner = Runner(office, settings, stop)
         runner.start()
         stop.wait()

@@ -246,8 +246,7 @@ def digest(
     meet_digests(settings, store, now)
     edition = make_edition(settings, plan, store, now, slot)
     messages: list[Message] = []
-    alarming = bool(edition.notices) or 0 < edition.feeds_total <= len(edition.troubles)
-    if not edition.empty or plan.empty == "send" or alarming:
+    if not edition.empty or plan.empty == "send" or edition.notices or edition.silent:
         messages = make_messages(edition, render_edition(edition, desk), desk, secrets.token_hex(6))
     return (edition, messages) if store.freeze(edition, messages) else None
 

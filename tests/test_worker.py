@@ -367,6 +367,7 @@ def test_silence_does_not_hide_that_no_feed_answers(office: Office) -> None:
     assert edition.empty
     assert len(mails) == 1
     assert b"HTTP 500" in mails[0].raw
+    assert mails[0].subject.startswith("No feed answers")
 
 
 def test_a_clock_that_ran_ahead_does_not_stop_the_digest(office: Office) -> None:

@@ -117,7 +117,7 @@ def outlet(item: Item) -> str:
 def everyone(story: Story) -> list[Item]:
     """Return one report of each outlet, the lead's first."""
     first: dict[str, Item] = {}
-    for report in story.reports:
+    for report in story.originals:
         first.setdefault(outlet(report.item), report.item)
     return list(first.values())
 
