@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from monitor import __version__
-from monitor.errors import ConfigError, MonitorError
+from monitor.errors import ConfigError, Fault, MonitorError
 
 if TYPE_CHECKING:
     from monitor.config import Settings
@@ -38,6 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 feeds_app = typer.Typer(help="The feeds that are watched.", no_args_is_help=True)
 app.add_typer(feeds_app, name="feeds")
@@ -62,7 +63,6 @@ DataOption = Annotated[
 @app.callback()
 def _options(config: ConfigOption = Path("feeds.yaml"), data: DataOption = Path("data")) -> None:
     from monitor import logs
-    from monitor.errors import Fault
 
     try:
         logs.set_up(os.environ.get("MONITOR_LOG", "auto"))
@@ -81,9 +81,8 @@ def run() -> None:
 
     stop = schedule.heed_signals()
     settings, mail = _settings(), environment.mail_settings()
-    for line in environment.unknown_variables(os.environ) + (
-        [] if mail.to_files else config.sample_addresses(settings)
-    ):
+    _warn_of_strangers()
+    for line in [] if mail.to_files else config.sample_addresses(settings):
         _say(line)
     where = f"{mail.host}:{mail.real_port}" if mail.host else f"files in {_outbox()} (no MONITOR_SMTP_HOST is set)"
     _say(
@@ -121,14 +120,19 @@ def digest(
     preview: Annotated[
         bool, typer.Option("--preview", help="Write what would be sent to files; mark nothing.")
     ] = False,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Where --preview writes.")] = Path("preview"),
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where --preview writes; ./preview if not given.")
+    ] = None,
 ) -> None:
     """Make an edition of what has not been told yet, and deliver it now."""
+    if out and not preview:
+        raise typer.BadParameter("only goes with --preview; without it the digest is sent", param_hint="--out")
     from monitor import environment, worker
     from monitor.locks import hold
     from monitor.store import Store
 
     settings, mail = _settings(), environment.mail_settings()
+    _warn_of_strangers()
     if not settings.digests:
         raise _fault("digests: there is none; add one to make editions")
     plan = settings.digest(name) if name else settings.digests[0]
@@ -136,7 +140,7 @@ def digest(
         worker.meet_digests(settings, store, _now())
         if preview:
             edition = worker.make_edition(settings, plan, store, _now())
-            _print_preview(edition, worker.render_edition(edition, _desk(mail)), _desk(mail), out)
+            _print_preview(edition, worker.render_edition(edition, _desk(mail)), _desk(mail), out or Path("preview"))
             return
         with hold(_Paths.data, "deliver", wait=10):
             made = worker.digest(settings, plan, store, _desk(mail), _now())
@@ -288,6 +292,9 @@ def send_test(address: Annotated[str, typer.Argument(help="Who gets the test mai
     except ValueError as e:
         raise typer.BadParameter(str(e)) from e
     mail = environment.mail_settings()
+    _warn_of_strangers()
+    if mail.to_files:
+        raise ConfigError("environment", (Fault("MONITOR_SMTP_HOST: no mail server is set, so there is none to test"),))
     text = f"This is a test mail of rift-monitor {__version__}. Digests will reach you the same way.\n"
     rendered = Rendered("rift-monitor: test mail", text, f"<!doctype html><title>Test mail</title><p>{text}</p>")
     domain = mail.sender.rpartition("@")[2]
@@ -341,9 +348,12 @@ def health(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def _snapshot(store: Store, settings: Settings | None) -> dict[str, Any]:
     """Gather what `health.problems` asks for."""
+    from monitor import locks
+
     states = store.feed_states()
     return {
         "now": _now(),
+        "running": locks.is_held(_Paths.data, "worker"),
         "jobs": store.jobs(),
         "states": [states[feed.url] for feed in (_enabled(settings) if settings else []) if feed.url in states],
         "digests": [(p, store.last_edition(p.name, _now())) for p in (settings.digests if settings else ())],
@@ -387,7 +397,7 @@ def _desk(mail: MailSettings) -> Desk:
     from monitor import resources
     from monitor.worker import Desk
 
-    return Desk(resources.templates(_Paths.config), mail.sender, "" if mail.to_files else mail.sender)
+    return Desk(resources.templates(_Paths.config), mail.sender, mail.sender)
 
 
 def _sender(mail: MailSettings) -> Sender:
@@ -406,9 +416,15 @@ def _sender(mail: MailSettings) -> Sender:
 
 
 def _fault(message: str) -> ConfigError:
-    from monitor.errors import Fault
-
     return ConfigError(str(_Paths.config), (Fault(message),))
+
+
+def _warn_of_strangers() -> None:
+    """Name MONITOR_ variables that nothing reads: most likely typing errors."""
+    from monitor import environment
+
+    for line in environment.unknown_variables(os.environ):
+        _say(line)
 
 
 def _say(line: str) -> None:

@@ -42,7 +42,22 @@ def _address(url: str) -> str:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
         raise ValueError(f"{url!r} is not a web address; it must start with http:// or https://")
+    if not _is_host(parts.hostname):
+        raise ValueError(f"{url!r}: {parts.hostname!r} cannot be the name of a host")
     return url
+
+
+def _is_host(name: str) -> bool:
+    try:
+        return bool(re.fullmatch(r"[A-Za-z0-9._:-]+", name.encode("idna").decode()))
+    except UnicodeError:
+        return False
+
+
+def _one_line(text: str) -> str:
+    if re.search(r"[\x00-\x1f\x7f]", text):
+        raise ValueError("must be one line without control characters")
+    return text
 
 
 def mailbox(address: str) -> str:
@@ -136,7 +151,7 @@ class FeedPart(_Part):
     language: str = ""
     timezone: Annotated[str, AfterValidator(lambda name: name and _zone(name))] = ""
     every: Interval = timedelta(minutes=30)
-    user_agent: str = ""
+    user_agent: Annotated[str, AfterValidator(_one_line)] = ""
     enabled: bool = True
 
     @model_validator(mode="before")

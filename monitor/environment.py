@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +29,7 @@ class MailSettings(BaseSettings):
     password_file: str = ""
     security: Literal["starttls", "tls", "plain"] = "starttls"
     ca_file: str = ""
-    sender: Mailbox = Field(default="monitor@localhost", validation_alias=f"{PREFIX}SMTP_FROM")
+    sender: Mailbox = Field(default="monitor@rift-monitor.invalid", validation_alias=f"{PREFIX}SMTP_FROM")
 
     @property
     def to_files(self) -> bool:
@@ -71,6 +72,8 @@ def mail_settings() -> MailSettings:
 def _mail_faults(mail: MailSettings) -> Iterable[Fault]:
     if mail.host and "sender" not in mail.model_fields_set:
         yield Fault(f"{PREFIX}SMTP_FROM: say which address the mail comes from")
+    if re.search(r"[/:\s]", mail.host):
+        yield Fault(f"{PREFIX}SMTP_HOST: {mail.host!r}: only the name of the host; the port goes to {PREFIX}SMTP_PORT")
     if mail.password and mail.password_file:
         yield Fault(f"{PREFIX}SMTP_PASSWORD and {PREFIX}SMTP_PASSWORD_FILE are both set; keep one")
     if mail.user and not (mail.password or mail.password_file):

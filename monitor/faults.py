@@ -42,7 +42,9 @@ def read_yaml(path: Path, raw: bytes) -> Any:
         where = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         raise ConfigError(str(path), (Fault(words.split("\n")[0], *where),)) from e
     except (YAMLError, UnicodeDecodeError) as e:
-        raise ConfigError(str(path), (Fault(f"not valid YAML: {str(e).splitlines()[0]}"),)) from e
+        raise ConfigError(
+            str(path), (Fault(f"not valid YAML: {str(e).splitlines()[0]}; save the file as UTF-8"),)
+        ) from e
     except (ValueError, ArithmeticError, TypeError, AttributeError, RecursionError) as e:
         # ruamel lets through what Python says of an impossible date or number (2026-02-30): quotes help there too.
         words = (str(e).splitlines() or [type(e).__name__])[0]
@@ -79,6 +81,8 @@ def _in_words(error: Mapping[str, Any], path: Sequence[str | int], keys: Keys) -
             return f"{where}: {error['input']!r} is not one of {error['ctx']['expected']}"
         case "string_type":
             return f"{where}: a text is expected here{_quote_hint(error['input'])}"
+        case "bool_parsing" | "bool_type":
+            return f"{where}: {error['input']!r} is neither true nor false"
         case "list_type":
             return f"{where}: a list is expected here (lines that start with - )"
         case "model_type" | "dict_type" | "model_attributes_type":

@@ -17,7 +17,6 @@ import pytest
 
 from monitor.locks import hold
 from monitor.model import State
-from monitor.store import Store
 from tests.builders import ROOT, config_text, feed_document
 from tests.feedserver import FeedServer
 from tests.mailserver import MailServer
@@ -251,16 +250,15 @@ def test_health_tells_the_truth(shell: Shell) -> None:
     before = shell("health")
     assert (before.returncode, before.stdout) == (1, "data/monitor.db: no database yet; is the worker running?\n")
     shell("poll")
-    now = datetime.now(UTC)
-    with Store(shell.folder / "data" / "monitor.db") as store:
-        store.begin_job("poll", now)
-        store.end_job("poll", now)
-    assert shell("health").stdout == "healthy\n"
+    assert shell("health").stdout == "worker: none is running on this data folder; start it with: monitor run\n"
+    with hold(shell.folder / "data", "worker"):
+        assert shell("health").stdout == "healthy\n"
     shell("digest")
     with closing(sqlite3.connect(shell.folder / "data" / "monitor.db")) as conn, conn:
         conn.execute("UPDATE deliveries SET state = ?", (State.PENDING,))
         conn.execute("UPDATE messages SET created = '2026-01-01T00:00:00.000000Z'")
-    stuck = shell("health", "--json")
+    with hold(shell.folder / "data", "worker"):
+        stuck = shell("health", "--json")
     assert stuck.returncode == 1
     assert "delivery to you@example.test: pending since 2026-01-01 00:00 UTC" in json.loads(stuck.stdout)["problems"][0]
 
@@ -289,3 +287,22 @@ def test_a_reader_that_leaves_is_no_error(shell: Shell) -> None:
         check=False,
     )
     assert done.stderr == ""
+
+
+def test_out_without_preview_sends_nothing(shell: Shell) -> None:
+    """Who names a folder for the page does not expect a mail."""
+    shell("poll")
+    done = shell("digest", "--out", "look")
+    assert done.returncode == 2
+    assert "only goes with --preview" in done.stderr
+    assert "1 stories" in shell("digest").stdout
+
+
+def test_a_test_mail_without_a_server_is_no_success(shell: Shell) -> None:
+    """Most likely a variable's name was mistyped, and that is named."""
+    done = shell("send-test", "me@example.test", MONITOR_SMPT_HOST="mail.example.test")
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "environment: MONITOR_SMPT_HOST is not a setting; did you mean MONITOR_SMTP_HOST?",
+        "environment: MONITOR_SMTP_HOST: no mail server is set, so there is none to test",
+    ]

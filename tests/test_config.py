@@ -541,7 +541,7 @@ def test_without_a_host_mail_goes_to_files(environ: Callable[..., None]) -> None
     environ()
     mail = mail_settings()
     assert mail.to_files
-    assert mail.sender == "monitor@localhost"
+    assert mail.sender == "monitor@rift-monitor.invalid"
 
 
 def test_a_whole_set_is_understood(environ: Callable[..., None], tmp_path: Path) -> None:

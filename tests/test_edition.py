@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.digest.edition import MAX_STORIES, compose, troubles
+from monitor.digest.edition import MAX_STORIES, _cap, compose, troubles
 from monitor.model import (
     DigestPlan,
     Edition,
@@ -392,3 +392,11 @@ def test_only_configured_feeds_are_named() -> None:
     """A feed that was taken out of the file troubles nobody."""
     gone = FeedState("https://gone.example.com/rss", failures=9)
     assert troubles([FEED], {gone.url: gone}) == []
+
+
+def test_nothing_is_cut_that_need_not_be() -> None:
+    """A busy theme uses the room that the others leave; only beyond forty in all is anything held back."""
+    assert _cap([39, 0, 0, 1]) >= 39
+    assert _cap([100, 2, 0, 0]) == 38
+    assert _cap([100, 100, 100, 100]) == 10
+    assert _cap([]) >= 1

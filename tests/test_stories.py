@@ -311,3 +311,12 @@ def test_who_does_what_to_whom_makes_a_difference() -> None:
     assert not joined(
         "Microsoft sues OpenAI over cloud contract terms", "OpenAI sues Microsoft over cloud contract terms"
     )
+
+
+def test_a_link_to_the_same_address_is_no_second_outlet() -> None:
+    """A blog that points to a report did not write one."""
+    same = {"link": "https://example.com/a"}
+    reports = [report(1, "Microsoft and OpenAI part", outlet="One", **same), report(2, "A blog", outlet="Two", **same)]
+    [story] = cluster(reports)
+    assert len(story.reports) == 2
+    assert len(story.outlets) == 1

@@ -43,8 +43,7 @@ def compose(
             passed += [report.id for report in story.reports]
         else:
             by_theme[place].append(story)
-    # Shared among the sections that have news: a quiet theme leaves its room to the others.
-    cap = MAX_STORIES // max(sum(any(s.continues is None for s in found) for found in by_theme.values()), 1)
+    cap = _cap([sum(story.continues is None for story in found) for found in by_theme.values()])
     sections, reports = [], 0
     for heading in [*chosen, None][: len(by_theme)]:
         found = by_theme[heading.name if heading else None]
@@ -76,6 +75,14 @@ def troubles(feeds: Iterable[Feed], states: Mapping[str, FeedState]) -> list[Fee
             name = feed.name or state.title or urlsplit(feed.url).hostname or feed.url
             found.append(FeedTrouble(name, state.error, state.failing_since))
     return found
+
+
+def _cap(counts: Sequence[int]) -> int:
+    """Return how many stories a section may show, so that all together stay within the bound.
+
+    Nothing is cut that need not be: a quiet theme leaves its room to the others.
+    """
+    return max((cap for cap in range(1, MAX_STORIES + 1) if sum(min(n, cap) for n in counts) <= MAX_STORIES), default=1)
 
 
 _NOWHERE = "\0nowhere"

@@ -194,7 +194,10 @@ class SmtpSender:
             case smtplib.SMTPResponseException():
                 return f"{where}: {e.smtp_code} {_text(e.smtp_error)}"
             case ssl.SSLCertVerificationError():
-                return f"{where}: the server's certificate is not trusted: {e.verify_message}"
+                advice = "name its authority with MONITOR_SMTP_CA_FILE"
+                return f"{where}: the server's certificate is not trusted ({e.verify_message}); {advice}"
+            case ssl.SSLError() if "WRONG_VERSION_NUMBER" in str(e):
+                return f"{where}: does not speak TLS at once; set MONITOR_SMTP_SECURITY=starttls or another port"
             case TimeoutError():
                 return f"{where}: no answer within {self._timeout:g} s"
             case socket.gaierror():
@@ -222,7 +225,7 @@ class FileSender:
             _write(self.folder / f"{name}.eml", message.raw)
         except OSError as e:
             return Receipt(State.PENDING, f"{self.folder}: cannot be written: {e.strerror or e}")
-        return Receipt(State.SENT, str(self.folder / f"{name}.eml"))
+        return Receipt(State.SENT, f"written to {self.folder / name}.eml (no mail server is set)")
 
     def open(self) -> None:
         """Nothing to open."""

@@ -6,6 +6,7 @@ A feed that cannot be had is a `Failure`, never an exception.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import threading
@@ -183,7 +184,9 @@ def _in_words(e: Exception) -> str:
         case aiohttp.ClientConnectorDNSError() | socket.gaierror():
             return "could not be reached: the host name was not found"
         case aiohttp.ClientConnectorError():
-            return f"could not be reached: {e.os_error.strerror or _first_line(e.os_error)}"
+            # asyncio writes its own words into `strerror`, address and all.
+            cause = e.os_error
+            return f"could not be reached: {os.strerror(cause.errno) if cause.errno else _first_line(cause)}"
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
             return "the server closed the connection"
         case aiohttp.ClientPayloadError():
