@@ -86,7 +86,7 @@ def run() -> None:
         _say(line)
     where = f"{mail.host}:{mail.real_port}" if mail.host else f"files in {_outbox()} (no MONITOR_SMTP_HOST is set)"
     _say(
-        f"monitor {__version__}: {len(_enabled(settings))} feeds from {_Paths.config}, data in {_Paths.data}, "
+        f"monitor {__version__}: {len(settings.enabled)} feeds from {_Paths.config}, data in {_Paths.data}, "
         f"digests go to {where}"
     )
     office = schedule.Office(_Paths.config, _Paths.data, _desk(mail), lambda: _sender(mail), _now)
@@ -199,11 +199,12 @@ def check(
 
     settings = config.load(file or _Paths.config)
     wrong = config.example_faults(settings)
-    for line in wrong + environment.unknown_variables(os.environ):
+    for line in wrong:
         _say(line)
+    _warn_of_strangers()
     environment.mail_settings()
     themes = ", ".join(settings.titles) or "none"
-    print(f"{settings.path}: {len(_enabled(settings))} feeds, {len(settings.digests)} digests, themes: {themes}")
+    print(f"{settings.path}: {len(settings.enabled)} feeds, {len(settings.digests)} digests, themes: {themes}")
     if wrong:
         raise typer.Exit(1)
 
@@ -284,7 +285,7 @@ def send_test(address: Annotated[str, typer.Argument(help="Who gets the test mai
     import secrets
 
     from monitor import config, environment
-    from monitor.digest.message import compose
+    from monitor.digest.message import compose, make_message_id
     from monitor.model import DigestPlan, Rendered, State
 
     try:
@@ -297,13 +298,12 @@ def send_test(address: Annotated[str, typer.Argument(help="Who gets the test mai
         raise ConfigError("environment", (Fault("MONITOR_SMTP_HOST: no mail server is set, so there is none to test"),))
     text = f"This is a test mail of rift-monitor {__version__}. Digests will reach you the same way.\n"
     rendered = Rendered("rift-monitor: test mail", text, f"<!doctype html><title>Test mail</title><p>{text}</p>")
-    domain = mail.sender.rpartition("@")[2]
     message = compose(
         rendered,
         plan=DigestPlan("test", (address,), ""),
         recipient=address,
         sender=mail.sender,
-        message_id=f"<test.{secrets.token_hex(8)}@{domain}>",
+        message_id=make_message_id(f"test.{secrets.token_hex(8)}", mail.sender),
         date=_now(),
         owner="",
     )
@@ -355,7 +355,7 @@ def _snapshot(store: Store, settings: Settings | None) -> dict[str, Any]:
         "now": _now(),
         "running": locks.is_held(_Paths.data, "worker"),
         "jobs": store.jobs(),
-        "states": [states[feed.url] for feed in (_enabled(settings) if settings else []) if feed.url in states],
+        "states": [states[feed.url] for feed in (settings.enabled if settings else ()) if feed.url in states],
         "digests": [(p, store.last_edition(p.name, _now())) for p in (settings.digests if settings else ())],
         "deliveries": store.troubled_deliveries(),
         "notes": store.notes(),
@@ -382,15 +382,13 @@ def _settings() -> Settings:
 
 
 def _database() -> Path:
-    return _Paths.data / "monitor.db"
+    from monitor.store import FILE_NAME
+
+    return _Paths.data / FILE_NAME
 
 
 def _outbox() -> Path:
     return _Paths.data / "outbox"
-
-
-def _enabled(settings: Settings) -> list[Any]:
-    return [feed for feed in settings.feeds if feed.enabled]
 
 
 def _desk(mail: MailSettings) -> Desk:

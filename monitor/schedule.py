@@ -32,7 +32,7 @@ from monitor.digest.mail import Sender
 from monitor.errors import ConfigError, MonitorError
 from monitor.locks import hold
 from monitor.model import Outcome, State
-from monitor.store import Store
+from monitor.store import FILE_NAME, Store
 
 TICK = timedelta(seconds=60)
 FIRST_POLL_PATIENCE = 300.0
@@ -57,7 +57,7 @@ class Office:
     @property
     def database(self) -> Path:
         """Where the SQLite file is."""
-        return self.data / "monitor.db"
+        return self.data / FILE_NAME
 
 
 class Runner:

@@ -38,6 +38,8 @@ from monitor.model import (
     Verdict,
 )
 
+FILE_NAME = "monitor.db"
+"""What the database is called in its data folder."""
 BUSY_SECONDS = 30
 CLOCK_SLACK = timedelta(hours=1)
 """What lies further ahead than this was written by a clock that was wrong."""

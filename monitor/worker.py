@@ -28,7 +28,7 @@ from monitor import __version__
 from monitor.config import Settings
 from monitor.digest import edition as editions
 from monitor.digest import mail, stories
-from monitor.digest.message import compose
+from monitor.digest.message import compose, make_message_id
 from monitor.digest.render import environment, render
 from monitor.errors import MonitorError
 from monitor.feeds import politeness
@@ -83,8 +83,8 @@ def poll(
     now = clock()
     due = [
         (feed, states.get(feed.url) or FeedState(feed.url))
-        for feed in settings.feeds
-        if feed.enabled and (everything or politeness.is_due(states.get(feed.url), feed, now))
+        for feed in settings.enabled
+        if everything or politeness.is_due(states.get(feed.url), feed, now)
     ]
 
     async def run() -> list[Outcome]:
@@ -191,15 +191,14 @@ def make_edition(
     repeats = [hit.id for hit in hits if hit.item.link in told]
     fresh = [hit for hit in hits if hit.item.link not in told]
     found = stories.cluster(fresh, store.recent_stories(plan.name, now - RECENT))
-    feeds = [feed for feed in settings.feeds if feed.enabled]
     return editions.compose(
         plan,
         found,
         since=store.covered_since(plan.name, now) or now - FIRST_EDITION,
         until=now,
         titles=settings.titles,
-        feeds_total=len(feeds),
-        troubles=editions.troubles(feeds, store.feed_states()),
+        feeds_total=len(settings.enabled),
+        troubles=editions.troubles(settings.enabled, store.feed_states()),
         notices=tuple(store.notes().values()),
         repeats=repeats,
         slot=slot,
@@ -219,7 +218,6 @@ def render_edition(edition: Edition, desk: Desk) -> Rendered:
 
 def make_messages(edition: Edition, rendered: Rendered, desk: Desk, token: str) -> list[Message]:
     """Make one finished mail for each recipient; `token` makes their Message-IDs unique, for ever."""
-    domain = desk.sender.rpartition("@")[2].strip("> ") or "localhost"
     stamp = edition.until.strftime("%Y%m%dT%H%M%S")
     return [
         compose(
@@ -227,7 +225,7 @@ def make_messages(edition: Edition, rendered: Rendered, desk: Desk, token: str) 
             plan=edition.plan,
             recipient=recipient,
             sender=desk.sender,
-            message_id=f"<{edition.plan.name}.{stamp}.{token}.{number}@{domain}>",
+            message_id=make_message_id(f"{edition.plan.name}.{stamp}.{token}.{number}", desk.sender),
             date=edition.until,
             owner=desk.owner,
         )

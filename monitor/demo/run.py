@@ -11,7 +11,7 @@ from monitor import config, resources, worker
 from monitor.demo.server import serve
 from monitor.digest.mail import FileSender
 from monitor.model import DigestPlan, Edition, Outcome
-from monitor.store import Store
+from monitor.store import FILE_NAME, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def tour(folder: Path, language: str = "en", clock: Callable[[], datetime] = lam
     plan = DigestPlan("demo", ("you@example.com",), "30 7 * * *", "Asia/Shanghai", language)
     sender = FileSender(folder)
     desk = worker.Desk(resources.templates(shipped), "Rift Monitor <monitor@example.com>", "owner@example.com")
-    with serve(clock()) as feeds, Store(folder / "monitor.db") as store:
+    with serve(clock()) as feeds, Store(folder / FILE_NAME) as store:
         settings = replace(config.load(shipped), feeds=feeds, digests=(plan,))
         worker.meet_digests(settings, store, clock())
         first = worker.poll(settings, store, clock, everything=True)

@@ -81,6 +81,11 @@ def compose(
     )
 
 
+def make_message_id(name: str, sender: str) -> str:
+    """Return the Message-ID `<name@domain>`, in the domain of the sender (RFC 5322 3.6.4)."""
+    return f"<{name}@{sender.rpartition('@')[2].strip('> ') or 'localhost'}>"
+
+
 def mailto(owner: str, subject: str) -> str:
     """Return the link that writes to `owner` about `subject`; empty when `owner` is no address."""
     address = _word(owner)

@@ -76,26 +76,25 @@ class _Headline:
         return not (mine and theirs) or fuzz.ratio(" ".join(mine), " ".join(theirs)) >= SAME_WORD
 
 
+_Hit = tuple[Judged, _Headline]
+
+
 def cluster(hits: Sequence[Judged], recent: Sequence[ToldStory] = ()) -> list[Story]:
     """Join hits into stories, in the order of their earliest reports.
 
     A story that `recent` holds already continues it: it is an update, not news.
     """
-    groups = _grouped(sorted(hits, key=lambda hit: (hit.item.published, hit.id)))
     known = [(told, [_Headline.of(title) for title in told.titles], set(told.links) - {""}) for told in recent]
-    stories = [_story(group, known) for group in groups]
-    continued: dict[int, list[Judged]] = defaultdict(list)
-    for story in stories:
-        if story.continues:
-            continued[story.continues.id] += story.reports
-    return [
-        _story(continued.pop(story.continues.id), known) if story.continues else story
-        for story in stories
-        if not story.continues or story.continues.id in continued
-    ]
+    found: dict[object, tuple[list[Judged], ToldStory | None]] = {}
+    for number, group in enumerate(_grouped(sorted(hits, key=lambda hit: (hit.item.published, hit.id)))):
+        told = _continued(group, known)
+        # Groups that continue one told story are one update, however little they resemble each other.
+        reports, _ = found.setdefault(("told", told.id) if told else ("new", number), ([], told))
+        reports += [hit for hit, _ in group]
+    return [Story(tuple(sorted(reports, key=_lead_first)), _themes(reports), told) for reports, told in found.values()]
 
 
-def _grouped(hits: Sequence[Judged]) -> list[list[Judged]]:
+def _grouped(hits: Sequence[Judged]) -> list[list[_Hit]]:
     headlines = [_Headline.of(hit.item.title) for hit in hits]
     parent = list(range(len(hits)))
 
@@ -112,25 +111,19 @@ def _grouped(hits: Sequence[Judged]) -> list[list[Judged]]:
         for j in range(i):
             if root(i) != root(j) and headlines[i].near(headlines[j]):
                 parent[root(i)] = root(j)
-    groups: dict[int, list[Judged]] = defaultdict(list)
+    groups: dict[int, list[_Hit]] = defaultdict(list)
     for i, hit in enumerate(hits):
-        groups[root(i)].append(hit)
+        groups[root(i)].append((hit, headlines[i]))
     return list(groups.values())
 
 
-def _story(group: list[Judged], known: Iterable[tuple[ToldStory, list[_Headline], set[str]]]) -> Story:
-    reports = sorted(group, key=_lead_first)
-    links = {report.item.link for report in reports} - {""}
-    headlines = [_Headline.of(report.item.title) for report in reports]
-    continues = next(
-        (
-            told
-            for told, titles, told_links in known
-            if links & told_links or any(title.near(headline) for title in titles for headline in headlines)
-        ),
-        None,
-    )
-    return Story(tuple(reports), _themes(reports), continues)
+def _continued(group: Sequence[_Hit], known: Iterable[tuple[ToldStory, list[_Headline], set[str]]]) -> ToldStory | None:
+    """Return the told story that a group of reports goes on with: by an address or a headline of its own."""
+    links = {hit.item.link for hit, _ in group}
+    for told, titles, told_links in known:
+        if links & told_links or any(title.near(headline) for title in titles for _, headline in group):
+            return told
+    return None
 
 
 def _lead_first(report: Judged) -> tuple[bool, object, int]:

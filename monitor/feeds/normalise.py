@@ -73,17 +73,13 @@ def normalise(
     that answered.
     """
     link = clean_link(entry.link, base or feed.url) if entry.link else ""
-    outlet = (
-        plain_text(entry.source) or feed.name or plain_text(parsed.title) or (urlsplit(feed.url).hostname or feed.url)
-    )
-    title = without_suffix(plain_text(entry.title)[:MAX_TITLE], plain_text(entry.source))
+    source = plain_text(entry.source)
+    outlet = source or feed.name or plain_text(parsed.title) or urlsplit(feed.url).hostname or feed.url
+    title = without_suffix(plain_text(entry.title)[:MAX_TITLE], source)
     # An aggregator's list of links to other headlines says nothing of this one, and would be judged as if it did.
     listing = bool(entry.source) and "<li>" in entry.summary
-    summary = (
-        ""
-        if listing
-        else cut(_BOILERPLATE.sub("", plain_text(entry.summary) or plain_text(entry.content)), MAX_SUMMARY)
-    )
+    text = "" if listing else plain_text(entry.summary) or plain_text(entry.content)
+    summary = cut(_BOILERPLATE.sub("", text), MAX_SUMMARY)
     date = read_date(entry.published, entry.published_utc, feed.timezone)
     believable = date is not None and EARLIEST <= date <= now + FUTURE
     published = date if date is not None and believable else now
