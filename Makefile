@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint locks clean
+.PHONY: help run demo test eval bench points lint locks clean
 
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -21,6 +21,15 @@ demo: $(VENV)/.run  ## show a digest of sample feeds, without network or setting
 test: $(VENV)/.dev  ## run every test
 	@$(BIN)/python -m pytest -n auto
 
+eval: $(VENV)/.run  ## figures of the rules on labelled items that they were not tuned on
+	@$(BIN)/monitor --config feeds.yaml evaluate labels/held-out
+
+bench: $(VENV)/.bench  ## how fast items are judged
+	@$(BIN)/python bench/matching.py
+
+points: $(VENV)/.bench  ## the points of the signs, fitted anew on labels/tuning, beside the shipped ones
+	@$(BIN)/python bench/points.py
+
 lint: $(VENV)/.dev  ## ruff, mypy and the arrows of the house
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -30,6 +39,7 @@ lint: $(VENV)/.dev  ## ruff, mypy and the arrows of the house
 locks: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml -o requirements/run.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --group dev -c requirements/run.lock -o requirements/dev.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group bench -c requirements/run.lock -o requirements/bench.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group build -o requirements/build.lock
 
 clean:  ## remove what was set up (never ./data)
@@ -51,4 +61,8 @@ $(VENV)/.run: requirements/build.lock requirements/run.lock pyproject.toml | $(V
 $(VENV)/.dev: $(VENV)/.run requirements/dev.lock
 	@echo "setting up the tests, once ..."
 	@$(PIP) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.run requirements/bench.lock
+	@$(PIP) --require-hashes -r requirements/bench.lock
 	@touch $@

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from monitor.config import Settings
     from monitor.digest.mail import Sender
     from monitor.environment import MailSettings
-    from monitor.model import Edition, Outcome, Rendered
+    from monitor.explain import Mark
+    from monitor.model import Edition, Item, Outcome, Rendered, Verdict
     from monitor.store import Store
+    from monitor.tune import Example
     from monitor.worker import Desk
 
 EVERY_FEED_FAILED = 3
@@ -211,34 +213,75 @@ def check(
 
 @app.command()
 def explain(
-    title: Annotated[str, typer.Option(help="A headline.")],
-    summary: Annotated[str, typer.Option(help="The text below it.")] = "",
+    item: Annotated[
+        str, typer.Argument(metavar="ITEM", help="A stored item: its number, its address, or words of its title.")
+    ] = "",
+    title: Annotated[str, typer.Option(help="A headline to judge instead.")] = "",
+    summary: Annotated[str, typer.Option(help="The text below the headline.")] = "",
 ) -> None:
-    """Say why a text is a hit or not: which keyword stands where, or what is missing."""
+    """Say why an item or a text is a hit or not: which keyword stands where, what each sign counts, what is missing."""
     from monitor import config
+    from monitor import explain as explanation
+    from monitor.match.judge import judge
 
+    if bool(item) == bool(title or summary):
+        raise typer.BadParameter("name a stored item, or give --title (and --summary); not both", param_hint="ITEM")
     settings = _settings()
-    verdict = config.try_title(settings.rules, title, summary)
-    texts = {"title": title, "summary": summary}
-    if verdict.covered:
-        themes = ", ".join(f"{theme} ({score:g})" for theme, score in verdict.themes) or "no theme"
-        print(f"a hit: {themes}")
-    else:
-        print(f"not a hit: {verdict.reason}")
-    for e in verdict.evidence:
-        print(f"  {e.clause:<22} {texts[e.field][e.start : e.end]!r} in the {e.field}, by {e.keyword}")
+    news, before = _stored_item(item) if item else (config.made_up(title, summary), None)
+    verdict = judge(news, settings.rules, thorough=True)
+    for line in explanation.explain(news, verdict, settings.rules, _colours()):
+        print(line)
+    if before and (before.covered, dict(before.themes)) != (verdict.covered, dict(verdict.themes)):
+        then = "a hit: " + (", ".join(dict(before.themes)) or "no theme") if before.covered else "not a hit"
+        print(f"  when it came in, under the rules of that day: {then}")
+
+
+def _stored_item(reference: str) -> tuple[Item, Verdict]:
+    """Find the one item that is meant.
+
+    Raises:
+        MonitorError: there is none, or there are several; the message names them with their numbers.
+    """
+    from monitor.store import Store
+
+    if not _database().exists():
+        raise MonitorError(f"{_database()}: no database yet; poll first, or give --title")
+    with Store(_database()) as store:
+        found = store.find_items(reference)
+    if not found:
+        raise MonitorError(f"{reference}: no stored item has this number, address or title; --title judges any text")
+    if len(found) > 1:
+        lines = [f"  {judged.id}  {judged.item.published:%Y-%m-%d}  {judged.item.title}" for judged in found]
+        raise MonitorError("\n".join([f"{reference}: several items, name one by its number:", *lines]))
+    if not found[0].item.title and not found[0].item.summary:
+        raise MonitorError(f"{reference}: its text was forgotten after the retention time")
+    return found[0].item, found[0].verdict
+
+
+def _colours() -> Mark:
+    """Return how words are marked: in colour on a terminal, in brackets elsewhere."""
+    from monitor.explain import in_brackets
+
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return in_brackets
+    styles = {"company": "1;36", "theme": "1;32", "sign": "33"}
+    return lambda kind, words: f"\x1b[{styles[kind]}m{words}\x1b[0m"
 
 
 @app.command()
 def evaluate(
     gold: Annotated[
-        Path, typer.Argument(metavar="GOLD.jsonl", help="Labelled items: title, summary, relevant, themes.")
+        Path,
+        typer.Argument(
+            metavar="GOLD", help="Labelled items (title, summary, relevant, themes): a .jsonl file or a folder."
+        ),
     ],
     predictions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write what the rules say, as JSON lines.")
     ] = None,
+    show: Annotated[bool, typer.Option("--misses", help="List every item that is judged otherwise.")] = False,
 ) -> None:
-    """Print precision, recall and F1 of the rules on labelled items."""
+    """Print precision, recall and F1 of the rules on labelled items, in all and by language."""
     from monitor import tune
 
     settings = _settings()
@@ -249,9 +292,27 @@ def evaluate(
             predictions.write_text("".join(f"{line}\n" for line in tune.as_lines(examples, verdicts)), encoding="utf-8")
         except OSError as e:
             raise MonitorError(f"{predictions}: cannot be written: {e.strerror}") from e
-    print(f"{len(examples)} items")
-    for name, score in tune.score(examples, verdicts, tuple(settings.titles)).items():
+    _print_scores(f"{len(examples)} items", examples, verdicts, tuple(settings.titles))
+    for language, some, said in tune.by_language(examples, verdicts):
+        if len(some) < len(examples):
+            _print_scores(f"\n{language}: {len(some)} items", some, said, tuple(settings.titles))
+    for example, verdict in tune.misses(examples, verdicts) if show else ():
+        print(f"\n{example.id}: {example.title} | {example.summary}")
+        print(f"  labelled {_in_a_word(example.relevant, sorted(example.themes))}")
+        why = f": {verdict.reason}" if verdict.reason else ""
+        print(f"  judged   {_in_a_word(verdict.covered, [theme for theme, _ in verdict.themes])}{why}")
+
+
+def _print_scores(head: str, examples: list[Example], verdicts: list[Verdict], themes: tuple[str, ...]) -> None:
+    from monitor import tune
+
+    print(head)
+    for name, score in tune.score(examples, verdicts, themes).items():
         print(f"{name:<14} P {score.precision:.3f}  R {score.recall:.3f}  F1 {score.f1:.3f}{score.counts()}")
+
+
+def _in_a_word(relevant: bool, themes: list[str]) -> str:
+    return ", ".join(themes) or "no theme" if relevant else "irrelevant"
 
 
 # ---------------------------------------------------------------- looking after it

@@ -19,8 +19,11 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from monitor import slots
 from monitor.errors import ConfigError, Fault, QueryError
 from monitor.faults import KeywordError, did_you_mean, faults_of, place_of, read_yaml
-from monitor.match.judge import Company, Rules, Theme, judge
-from monitor.match.query import Query, compile_query
+from monitor.feeds.normalise import language_of
+from monitor.match.judge import judge
+from monitor.match.query import Query
+from monitor.match.rules import THRESHOLD, Company, Rules, Theme
+from monitor.match.syntax import compile_query
 from monitor.model import DigestPlan, Feed, Item, Verdict
 
 # ---------------------------------------------------------------- values
@@ -115,6 +118,7 @@ def _as_written(value: Any) -> Any:
     return value
 
 
+Threshold = Annotated[float, Field(gt=0, le=100)]
 Keyword = Annotated[str, BeforeValidator(_as_written), AfterValidator(_keyword)]
 
 
@@ -189,14 +193,21 @@ class CompanyPart(_Part):
 
     names: list[Keyword] = Field(min_length=1)
     hints: list[Keyword] = []
+    products: list[Keyword] = []
+    faint: list[Keyword] = []
 
 
 class CoveragePart(BaseModel):
-    """`coverage`: companies by name, and `not`."""
+    """`coverage`: companies by name, and what tells coverage of them together from other mentions."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, CompanyPart]
+    relations: list[Keyword] = []
+    against: list[Keyword] = []
+    others: list[Keyword] = []
+    masks: list[Keyword] = []
     excluded: list[Keyword] = Field(default=[], alias="not")
+    threshold: Threshold = THRESHOLD
 
 
 class ExamplesPart(_Part):
@@ -212,6 +223,7 @@ class ThemePart(_Part):
     title: dict[Literal["en", "zh"], str] = {}
     keywords: list[Keyword] = Field(min_length=1)
     excluded: list[Keyword] = Field(default=[], alias="not")
+    threshold: Threshold = 1.0
     examples: ExamplesPart = ExamplesPart()
 
 
@@ -308,10 +320,15 @@ def example_faults(settings: Settings) -> list[str]:
     return lines
 
 
-def try_title(rules: Rules, title: str, summary: str = "") -> Verdict:
+def try_title(rules: Rules, title: str, summary: str = "", language: str = "", outlet: str = "") -> Verdict:
     """Judge a text that is in no feed."""
+    return judge(made_up(title, summary, language, outlet), rules)
+
+
+def made_up(title: str, summary: str = "", language: str = "", outlet: str = "") -> Item:
+    """Return an item of no feed, to be judged; its language is told from its words unless given."""
     epoch = datetime.fromtimestamp(0, UTC)
-    return judge(Item("", "", "", title, summary, "", "", epoch, epoch), rules)
+    return Item("", "", "", title, summary, outlet, language or language_of(f"{title} {summary}"), epoch, epoch)
 
 
 def _bytes(path: Path) -> bytes:
@@ -325,16 +342,28 @@ def _bytes(path: Path) -> bytes:
 
 
 def _settings(path: Path, fingerprint: str, parsed: FilePart) -> Settings:
-    companies = parsed.coverage.__pydantic_extra__
+    coverage = parsed.coverage
+    companies = coverage.__pydantic_extra__
     return Settings(
         path=path,
         fingerprint=fingerprint,
         feeds=tuple(Feed(**part.model_dump()) for part in parsed.feeds),
         digests=tuple(_plan(part) for part in parsed.digests),
         rules=Rules(
-            tuple(Company(name, _queries(c.names), _queries(c.hints)) for name, c in companies.items()),
-            _queries(parsed.coverage.excluded),
-            tuple(Theme(name, _queries(t.keywords), _queries(t.excluded)) for name, t in parsed.themes.items()),
+            companies=tuple(
+                Company(name, _queries(c.names), _queries(c.hints), _queries(c.products), _queries(c.faint))
+                for name, c in companies.items()
+            ),
+            excluded=_queries(coverage.excluded),
+            themes=tuple(
+                Theme(name, _queries(t.keywords), _queries(t.excluded), t.threshold)
+                for name, t in parsed.themes.items()
+            ),
+            relations=_queries(coverage.relations),
+            against=_queries(coverage.against),
+            others=_queries(coverage.others),
+            masks=_queries(coverage.masks),
+            threshold=coverage.threshold,
         ),
         titles={
             name: {str(lang): words for lang, words in theme.title.items()} for name, theme in parsed.themes.items()
@@ -362,7 +391,7 @@ def _known_keys(path: Sequence[str | int]) -> set[str]:
     if not path:
         part: type[BaseModel] = FilePart
     elif path[0] == "coverage":
-        part = CompanyPart
+        part = CompanyPart if len(path) > 1 else CoveragePart
     elif path[0] == "themes":
         part = ExamplesPart if path[-1] == "examples" else ThemePart
     else:

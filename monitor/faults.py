@@ -86,7 +86,8 @@ def _in_words(error: Mapping[str, Any], path: Sequence[str | int], keys: Keys) -
         case "list_type":
             return f"{where}: a list is expected here (lines that start with - )"
         case "model_type" | "dict_type" | "model_attributes_type":
-            return f"{where}: keys are expected here (name: value)"
+            hint = did_you_mean(str(path[-1]), keys(path[:-1])) if path[:-1] == ["coverage"] else ""
+            return f"{where}: keys are expected here (name: value){hint}"
     return f"{where}: {error['msg']}"
 
 

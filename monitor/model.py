@@ -133,7 +133,8 @@ class Item:
 class Evidence:
     """Why: `keyword` of `clause` stands at `start:end` of the item's `field`.
 
-    `clause` is `coverage.<company>` or `theme.<name>`; `field` is `title` or `summary`.
+    `clause` is `coverage.<company>`, `coverage.<relations, against, others, not>`, `theme.<name>`, `near.<name>` for a
+    theme that falls short, or `unmade.<name>` for its exclusions; `field` is `title` or `summary`.
     """
 
     clause: str
@@ -144,10 +145,19 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was decided about one item. `themes` maps a theme to its score, best first.
+class Sign:
+    """One sign that an item is about the companies together, or is not, with its points."""
 
-    `reason` says in words why an item is not covered; empty for one that is.
+    name: str
+    points: float
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about one item. `themes` maps a theme to its score, best first; `score` is their sum.
+
+    `reason` says in words why an item is not covered; empty for one that is. `signs` add up to the points for coverage;
+    `near` are the themes that fell short, with their scores.
     """
 
     covered: bool
@@ -155,6 +165,8 @@ class Verdict:
     score: float = 0.0
     evidence: tuple[Evidence, ...] = ()
     reason: str = ""
+    signs: tuple[Sign, ...] = ()
+    near: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -357,7 +357,7 @@ class Store:
     def untold_hits(self, digest: str) -> list[Judged]:
         """Return the hits that this digest has not settled yet, oldest first."""
         rows = self._rows(
-            "SELECT items.*, verdicts.score, verdicts.reason FROM items"
+            "SELECT items.*, covered, verdicts.score, verdicts.reason FROM items"
             " JOIN verdicts ON verdicts.item_id = items.id AND verdicts.covered = 1"
             " JOIN digests ON digests.name = :d"
             " LEFT JOIN told ON told.digest = :d AND told.item_id = items.id"
@@ -470,7 +470,13 @@ class Store:
         return [
             Judged(
                 _item(row),
-                Verdict(True, self._themes(row["id"]), row["score"], self._evidence(row["id"]), row["reason"]),
+                Verdict(
+                    bool(row["covered"]),
+                    self._themes(row["id"]),
+                    row["score"] or 0.0,
+                    self._evidence(row["id"]),
+                    row["reason"] or "",
+                ),
                 row["id"],
             )
             for row in rows
@@ -487,6 +493,17 @@ class Store:
             'SELECT clause, keyword, field, start, "end" FROM evidence WHERE item_id = ? ORDER BY rowid', (item_id,)
         )
         return tuple(Evidence(**row) for row in rows)
+
+    def find_items(self, reference: str, limit: int = 20) -> list[Judged]:
+        """Return the item of that number, address or key, else those whose title holds `reference`, newest first."""
+        what = "SELECT items.*, covered, score, reason FROM items LEFT JOIN verdicts ON item_id = items.id WHERE "
+        exact = self._rows(
+            what + "items.id = ? OR link = ? OR key = ? LIMIT ?", (reference, reference, reference, limit)
+        )
+        words = reference.replace("!", "!!").replace("%", "!%").replace("_", "!_")
+        return self._judged(
+            exact or self._rows(what + "title LIKE ? ESCAPE '!' ORDER BY published DESC LIMIT ?", (f"%{words}%", limit))
+        )
 
     # ------------------------------------------------------------ the outbox
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.config import try_title
 from monitor.errors import MonitorError
-from monitor.match.judge import Rules
+from monitor.feeds.normalise import plain_text
+from monitor.match.rules import Rules
 from monitor.model import Verdict
 
 
@@ -22,6 +24,9 @@ class Example:
     summary: str
     relevant: bool
     themes: frozenset[str]
+    language: str = ""
+    source: str = ""
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +57,24 @@ class Score:
 
 
 def read_labels(path: Path) -> list[Example]:
-    """Read labelled items, one JSON object a line.
+    """Read labelled items, one JSON object a line; of a folder, those of all its .jsonl files.
 
     Raises:
-        MonitorError: the file cannot be read, or a line is not a labelled item; names file and line.
+        MonitorError: a file cannot be read, or a line is not a labelled item; names file and line.
     """
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    examples = [example for file in files for example in _read_file(file)]
+    if not examples:
+        raise MonitorError(f"{path}: holds no labelled items")
+    return examples
+
+
+def _read_file(path: Path) -> list[Example]:
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as e:
         raise MonitorError(f"{path}: cannot be read: {getattr(e, 'strerror', None) or e}") from e
-    examples = [_example(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not examples:
-        raise MonitorError(f"{path}: holds no labelled items")
-    return examples
+    return [_example(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def _example(path: Path, number: int, line: str) -> Example:
@@ -76,6 +86,9 @@ def _example(path: Path, number: int, line: str) -> Example:
             str(row.get("summary") or ""),
             _truth(row["relevant"]),
             _names(row["themes"]),
+            str(row.get("lang") or ""),
+            str(row.get("source") or ""),
+            str(row.get("event") or ""),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         what = f"{e} is missing" if isinstance(e, KeyError) else str(e)
@@ -85,9 +98,9 @@ def _example(path: Path, number: int, line: str) -> Example:
 
 
 def _truth(value: object) -> bool:
-    if value not in (True, False):
+    if not isinstance(value, bool):
         raise TypeError("relevant must be true or false")
-    return bool(value)
+    return value
 
 
 def _names(value: object) -> frozenset[str]:
@@ -97,8 +110,11 @@ def _names(value: object) -> frozenset[str]:
 
 
 def predict(examples: Sequence[Example], rules: Rules) -> list[Verdict]:
-    """Judge the examples as if they were news."""
-    return [try_title(rules, example.title, example.summary) for example in examples]
+    """Judge the examples as if they came from a feed: markup and entities go first."""
+    return [
+        try_title(rules, plain_text(example.title), plain_text(example.summary), example.language, example.source)
+        for example in examples
+    ]
 
 
 def as_lines(examples: Sequence[Example], verdicts: Sequence[Verdict]) -> Iterator[str]:
@@ -108,14 +124,38 @@ def as_lines(examples: Sequence[Example], verdicts: Sequence[Verdict]) -> Iterat
         yield json.dumps({"id": example.id, "relevant": verdict.covered, "themes": themes}, ensure_ascii=False)
 
 
+def by_language(
+    examples: Sequence[Example], verdicts: Sequence[Verdict]
+) -> Iterator[tuple[str, list[Example], list[Verdict]]]:
+    """Yield the languages, the most frequent first, with their examples and verdicts."""
+    for language, _ in Counter(example.language for example in examples if example.language).most_common():
+        pairs = [(e, v) for e, v in zip(examples, verdicts, strict=True) if e.language == language]
+        yield language, [e for e, _ in pairs], [v for _, v in pairs]
+
+
+def misses(examples: Sequence[Example], verdicts: Sequence[Verdict]) -> Iterator[tuple[Example, Verdict]]:
+    """Yield the examples that were judged otherwise than they are labelled."""
+    for example, verdict in zip(examples, verdicts, strict=True):
+        if (example.relevant, example.themes) != (verdict.covered, frozenset(dict(verdict.themes))):
+            yield example, verdict
+
+
 def score(examples: Sequence[Example], verdicts: Sequence[Verdict], themes: Sequence[str]) -> dict[str, Score]:
-    """Return the score of relevance, of each theme, and their mean over themes (macro)."""
+    """Return the score of relevance, of each theme, and their mean over the themes that were labelled or said (macro).
+
+    Raises:
+        MonitorError: an item is labelled with a theme that is none of `themes`.
+    """
+    for example in examples:
+        if unknown := sorted(example.themes - set(themes)):
+            raise MonitorError(
+                f"{example.id}: there is no theme {unknown[0]!r}; known here: {', '.join(themes) or 'none'}"
+            )
     said = [{theme for theme, _ in verdict.themes} for verdict in verdicts]
     scores = {"relevance": Score.of([(e.relevant, v.covered) for e, v in zip(examples, verdicts, strict=True)])}
     for theme in themes:
         scores[theme] = Score.of([(theme in e.themes, theme in s) for e, s in zip(examples, said, strict=True)])
-    if themes:
-        of = [scores[theme] for theme in themes]
+    if of := [scores[theme] for theme in themes if scores[theme].tp + scores[theme].fp + scores[theme].fn]:
         scores["themes macro"] = Score(
             sum(s.precision for s in of) / len(of), sum(s.recall for s in of) / len(of), sum(s.f1 for s in of) / len(of)
         )

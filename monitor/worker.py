@@ -35,7 +35,8 @@ from monitor.feeds import politeness
 from monitor.feeds.fetch import DEADLINE, fetch_all
 from monitor.feeds.normalise import normalise, told_apart
 from monitor.feeds.parse import parse
-from monitor.match.judge import Rules, judge
+from monitor.match.judge import judge
+from monitor.match.rules import Rules
 from monitor.model import (
     Delivery,
     DigestPlan,

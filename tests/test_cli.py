@@ -205,12 +205,48 @@ def test_check_runs_the_examples_of_the_themes(shell: Shell) -> None:
 
 
 def test_explain_says_which_keyword_stands_where(shell: Shell) -> None:
-    """For a yes the places, for a no what is missing."""
-    yes = shell("explain", "--title", "微软 and OpenAI disagree on AGI", "--summary", "A rival laughs.")
-    assert "a hit: agi (2), competition (1)" in yes.stdout
-    assert "theme.competition      'rival' in the summary, by rival" in yes.stdout
-    no = shell("explain", "--title", "Microsoft sells games")
-    assert "not a hit: no name or hint of openai" in no.stdout
+    """For a yes the words, the points and the themes; for a no what is missing."""
+    yes = shell("explain", "--title", "微软 and OpenAI disagree on AGI", "--summary", "A rival laughs.").stdout
+    assert yes.splitlines()[0] == "a hit: agi (1.5), competition (1)"
+    assert "[微软] and [OpenAI] disagree on {AGI}" in yes
+    assert "A {rival} laughs." in yes
+    assert re.search(r"coverage: \d+\.\d points, 3 are needed\n +\+\d\.\d  both mentioned", yes)
+    assert "theme competition: 1 points, 1 are needed\n    rival in the summary, by rival" in yes
+    no = shell("explain", "--title", "Microsoft sells games").stdout
+    assert "not a hit: no name or hint of openai" in no
+    assert re.search(r"openai +not mentioned", no)
+
+
+def test_explain_finds_what_is_stored(shell: Shell) -> None:
+    """By number, by address and by words of the title; judged by the rules of today."""
+    other = "OpenAI waits for a data centre of Microsoft"
+    shell.server.put("/one.xml", feed_document([NEWS, other], datetime.now(UTC) - timedelta(hours=1)))
+    shell("poll")
+    with closing(sqlite3.connect(shell.folder / "data" / "monitor.db")) as conn:
+        [(number, link)] = conn.execute("SELECT id, link FROM items WHERE title = ?", (NEWS,)).fetchall()
+    for reference in (link, "halts a DATA"):
+        done = shell("explain", reference)
+        assert done.stdout.startswith("a hit: compute"), reference
+        assert "[Microsoft] halts a {data centre} that [OpenAI] wanted" in done.stdout
+        assert "when it came in" not in done.stdout
+    shell.write((shell.folder / "feeds.yaml").read_text("utf-8").replace("data centre OR data center", "campus"))
+    assert "when it came in, under the rules of that day: a hit: compute" in shell("explain", str(number)).stdout
+
+
+def test_explain_says_what_to_do_when_the_item_is_not_clear(shell: Shell) -> None:
+    """Nothing stored, nothing found, several found, nothing asked, both asked: one readable answer each."""
+    assert "no database yet; poll first, or give --title" in shell("explain", "halts").stderr
+    shell.server.put("/one.xml", feed_document([NEWS, f"{NEWS} again"], datetime.now(UTC) - timedelta(hours=1)))
+    shell("poll")
+    done = shell("explain", "nothing of the kind")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "nothing of the kind: no stored item has this number, address or title; --title judges any text\n"
+    )
+    several = shell("explain", "halts").stderr.splitlines()
+    assert several[0] == "halts: several items, name one by its number:"
+    assert [re.sub(r"^ +\d+  [\d-]+  ", "", line) for line in several[1:]] == [NEWS, f"{NEWS} again"]
+    assert shell("explain", "7", "--title", "x").returncode == 2
 
 
 def test_evaluate_prints_figures_and_writes_predictions(shell: Shell) -> None:
@@ -228,6 +264,21 @@ def test_evaluate_prints_figures_and_writes_predictions(shell: Shell) -> None:
         {"id": "a", "relevant": True, "themes": ["compute"]},
         {"id": "b", "relevant": False, "themes": []},
     ]
+
+
+def test_evaluate_tells_languages_apart_and_lists_misses(shell: Shell) -> None:
+    """Of a folder; the labels and the verdict of each item that is judged otherwise, and nothing of the others."""
+    (shell.folder / "gold").mkdir()
+    for language, title in (("en", "Redmond and its lab"), ("en", NEWS), ("zh", "微软OpenAI")):
+        row = {"id": title, "title": title, "summary": "", "relevant": True, "themes": ["compute"], "lang": language}
+        with (shell.folder / "gold" / f"{language}.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    done = shell("evaluate", "gold", "--misses").stdout
+    assert done.startswith("3 items\n")
+    assert re.findall(r"^(\w+): (\d) items", done, re.M) == [("en", "2"), ("zh", "1")]
+    assert "Redmond and its lab: Redmond and its lab | \n  labelled compute\n  judged   irrelevant: no name" in done
+    assert "微软OpenAI: 微软OpenAI | \n  labelled compute\n  judged   no theme\n" in done
+    assert f"{NEWS}: {NEWS}" not in done
 
 
 def test_feeds_list_shows_the_state_of_each_feed(shell: Shell) -> None:

@@ -206,7 +206,7 @@ BROKEN = [
     ("    every: 30m", "    evry: 30m", 13, 5, "feeds.1.evry: unknown key; did you mean every?"),
     ("    keywords:", "    keyword: [a]\n    keywords:", 25, 5, "did you mean keywords?"),
     ("hits:", "hit:", 30, 7, "did you mean hits?"),
-    ("    hints: [Azure]", "    weight: 3", 17, 5, "unknown key; known here: hints, names"),
+    ("    hints: [Azure]", "    weight: 3", 17, 5, "unknown key; known here: faint, hints, names, products"),
     ("feeds:\n", "feeds: []\nfeeds:\n", 9, 1, 'duplicate key "feeds"'),
     ("    hints: [Azure]", "    names: [Azure]", 17, 5, 'duplicate key "names"'),
     # YAML
@@ -264,13 +264,17 @@ BROKEN = [
     ("{en: Compute, zh: 算力}", "Compute", 24, 12, "keys are expected"),
     ("feeds:\n", "retention: 1d\nfeeds:\n", 8, 12, "must be from 7d to 36500d"),
     # keywords: the place is that of the fault inside the keyword
-    ("data center AND pause", "data center AND title:pause", 26, 25, "fields"),
+    ("data center AND pause", "data center AND titel:pause", 26, 25, "did you mean title"),
     ("data center AND pause", "data center OR pausing~", 26, 24, "likeness"),
     ("data center AND pause", "center AND (pause", 26, 20, "parenthesis"),
     ("- data center AND pause", '- "*center"', 26, 10, "wildcard"),
     ("data center AND pause", "NOT pause", 26, 9, "NOT alone"),
     ("[Microsoft, 微软]", "[Microsoft, 微软~]", 16, 24, "likeness"),
-    ("- Optimus robot", "- Optimus OR robot^2", 21, 18, "weights"),
+    ("- Optimus robot", "- Optimus OR robot^0", 21, 18, "a weight lies above 0"),
+    ("  not:\n    - Optimus", "  relation: [deal]\n  not:\n    - Optimus", 20, 13, "did you mean relations?"),
+    ("  not:\n    - Optimus", "  threshold: 0\n  not:\n    - Optimus", 20, 14, "greater than 0"),
+    ("  not:\n    - Optimus", "  against: [a~]\n  not:\n    - Optimus", 20, 13, "likeness"),
+    ("not: []", "threshold: much", 28, 16, "number"),
     ("not: []", "not: [a?]", 28, 11, "wildcard"),
 ]
 
@@ -386,9 +390,9 @@ def test_an_empty_value_is_told_at_its_own_line(write: Write, old: str, line: in
 @pytest.mark.parametrize(
     ("new", "column"),
     [
-        ('- "data center AND title:pause"', 26),
-        ("- 'data center AND title:pause'", 26),
-        ("- '\"data center\" AND title:pause'", 28),
+        ('- "data center AND titel:pause"', 26),
+        ("- 'data center AND titel:pause'", 26),
+        ("- '\"data center\" AND titel:pause'", 28),
         ("- '\"right of first refusal'", 10),
         ("- '\"data\" center'", 17),
     ],
@@ -400,7 +404,7 @@ def test_the_quotes_of_yaml_are_counted(write: Write, new: str, column: int) -> 
 
 def test_the_place_in_a_keyword_of_several_lines_lies_in_the_file(write: Write) -> None:
     """Its own line, or at least where the keyword begins: not a column that the line does not have."""
-    text = edited(("- data center AND pause", "- >-\n        data center AND\n        title:pause"))
+    text = edited(("- data center AND pause", "- >-\n        data center AND\n        titel:pause"))
     ((line, column),) = places(write(text))
     assert (line, column) in {(26, 9), (28, 9)}
 
@@ -441,7 +445,7 @@ def test_bad_keywords_are_told_with_all_other_mistakes(write: Write) -> None:
         edited(
             ("Asia/Shanghai", "Asia/Shangai"),
             ("[Microsoft, 微软]", "[Microsoft, 微软~]"),
-            ("data center AND pause", "data center AND title:pause"),
+            ("data center AND pause", "data center AND titel:pause"),
         )
     )
     assert places(path) == [(5, 15), (16, 24), (26, 25)]

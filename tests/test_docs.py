@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import re
 import tomllib
+from pathlib import Path
 
+import pytest
 import typer.main
 
 from monitor import __version__, cli, config, environment
+from monitor.match.aboutness import POINTS
+from monitor.match.syntax import compile_query
+from monitor.match.text import read
+from monitor.match.words import Document
 from tests.builders import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")
@@ -36,6 +42,13 @@ def test_every_command_in_the_examples_exists() -> None:
     assert used <= command_names()
 
 
+def test_what_the_readme_shows_of_explain_is_what_it_says() -> None:
+    """The shipped rules judge the example as printed."""
+    [(title, printed)] = re.findall(r'^\$ monitor explain --title "([^"]+)"\n(.+)$', README, re.M)
+    verdict = config.try_title(config.load(ROOT / "feeds.yaml").rules, title)
+    assert printed == f"not a hit: {verdict.reason}"
+
+
 def test_every_setting_of_the_environment_is_in_the_readme() -> None:
     """And none that does not exist."""
     assert set(re.findall(r"MONITOR_[A-Z_]+[A-Z]", README)) == environment.KNOWN_VARIABLES
@@ -47,11 +60,42 @@ def test_every_make_target_in_the_readme_exists() -> None:
     assert {"run", "test", "demo"} <= set(re.findall(r"`?make ([a-z]+)", README)) <= targets
 
 
-def test_every_file_that_the_readme_links_is_there() -> None:
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_every_file_that_a_page_links_is_there(page: Path) -> None:
     """No dead link within the repository."""
-    links = re.findall(r"\]\((?!http)([^)#]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def keyword_rows() -> list[tuple[str, str, str]]:
+    """Return the rows of docs/keywords.md: keyword, texts in which it is found, texts in which it is not."""
+    text = (ROOT / "docs" / "keywords.md").read_text("utf-8")
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \|$", text, re.M)
+    assert len(rows) > 25
+    return rows
+
+
+@pytest.mark.parametrize(("keyword", "found", "missed"), keyword_rows())
+def test_the_examples_of_the_keyword_language_are_true(keyword: str, found: str, missed: str) -> None:
+    """Each row does what it says, and what is printed bold is what is found."""
+    query = compile_query(keyword)
+    for example in found.split("; "):
+        text = example.replace("**", "")
+        match = query.match(Document({"title": read(text)}))
+        assert match is not None, text
+        assert sorted({text[start:end] for _, start, end in match.spans}) == sorted(
+            set(re.findall(r"\*\*(.+?)\*\*", example))
+        )
+    for text in missed.split("; "):
+        assert query.match(Document({"title": read(text)})) is None, text
+
+
+def test_every_sign_is_explained() -> None:
+    """docs/matching.md names each sign that has points."""
+    text = (ROOT / "docs" / "matching.md").read_text("utf-8")
+    assert [name for name in POINTS if name not in text and name.removeprefix("against it ") not in text] == []
 
 
 def test_the_version_has_a_place_in_the_changelog() -> None:

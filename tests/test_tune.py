@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import MonitorError
-from monitor.match.judge import Company, Rules, Theme
-from monitor.match.query import Query, compile_query
+from monitor.match.query import Query
+from monitor.match.rules import Company, Rules, Theme
+from monitor.match.syntax import compile_query
 from monitor.model import Verdict
-from monitor.tune import Example, Score, as_lines, predict, read_labels, score
+from monitor.tune import Example, Score, as_lines, by_language, misses, predict, read_labels, score
 
 LAW = settings(deadline=None, derandomize=True)
 
@@ -102,6 +103,18 @@ def test_rules_are_scored_on_relevance_themes_and_their_mean() -> None:
     mean = scores["themes macro"]
     assert (mean.precision, mean.recall, mean.f1) == pytest.approx((0.75, 0.5, (2 / 3 + 0.5) / 2))
     assert mean.counts() == ""
+
+
+def test_a_theme_that_the_rules_do_not_know_is_named() -> None:
+    """A typing error in a label is no miss of the rules."""
+    with pytest.raises(MonitorError, match="7: there is no theme 'agl'; known here: compute, agi"):
+        score([labelled(7, "Microsoft", "agl")], [Verdict(False)], ["compute", "agi"])
+
+
+def test_a_theme_that_nobody_speaks_of_lifts_no_mean() -> None:
+    """Neither labelled nor said: there is nothing to be right about."""
+    scores = score([labelled(1, "Microsoft", "agi")], [Verdict(False)], ["compute", "agi"])
+    assert scores["themes macro"].f1 == 0.0
 
 
 def test_without_themes_there_is_no_mean() -> None:
@@ -193,6 +206,7 @@ def test_lines_may_end_as_on_any_system(tmp_path: Path, end: str) -> None:
         ('{"id": 1, "title": "t", "relevant": true, "themes": "agi"}', "themes"),
         ('{"id": 1, "title": "t", "relevant": "false", "themes": []}', "relevant"),
         ('{"id": 1, "title": "t", "relevant": null, "themes": []}', "relevant"),
+        ('{"id": 1, "title": "t", "relevant": 1, "themes": []}', "relevant"),
     ],
 )
 def test_a_line_that_is_no_label_is_named(tmp_path: Path, line: str, word: str) -> None:
@@ -207,6 +221,49 @@ def test_a_line_that_is_no_label_is_named(tmp_path: Path, line: str, word: str) 
     assert "\n" not in message
 
 
+def test_of_a_folder_all_labels_are_read(tmp_path: Path) -> None:
+    """In the order of the files' names; a line that is no label is named with its file."""
+    (tmp_path / "b.jsonl").write_text(GOOD.replace("a1", "b1"), encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "notes.txt").write_text("no label", encoding="utf-8")
+    assert [example.id for example in read_labels(tmp_path)] == ["a1", "b1"]
+    (tmp_path / "c.jsonl").write_text("{", encoding="utf-8")
+    with pytest.raises(MonitorError, match=r"c\.jsonl:1: not a labelled item"):
+        read_labels(tmp_path)
+
+
+def test_markup_of_feeds_is_no_text(tmp_path: Path) -> None:
+    """Labelled items stand as feeds write them, and are judged as the worker does: tags and entities go first."""
+    example = Example("1", "<b>Micro</b>soft &amp;amp; Open&shy;AI", "<p>GPU&#115;</p>", True, frozenset({"compute"}))
+    (verdict,) = predict([example], RULES)
+    assert verdict.covered
+    assert dict(verdict.themes) == {"compute": 1.0}
+
+
+def test_languages_are_scored_by_themselves() -> None:
+    """The most frequent first; items without a language are only part of the whole."""
+    examples = [
+        Example("1", "Microsoft and OpenAI", "", True, frozenset(), "en"),
+        Example("2", "微软OpenAI", "", True, frozenset(), "zh"),
+        Example("3", "微软", "", False, frozenset(), "zh"),
+        Example("4", "Microsoft", "", False, frozenset()),
+    ]
+    verdicts = predict(examples, RULES)
+    parts = [(language, [e.id for e in some], len(said)) for language, some, said in by_language(examples, verdicts)]
+    assert parts == [("zh", ["2", "3"], 2), ("en", ["1"], 1)]
+
+
+def test_what_is_judged_otherwise_is_listed() -> None:
+    """A wrong relevance or a wrong set of themes, and nothing that is right."""
+    examples = [
+        labelled(1, "Microsoft and OpenAI share GPUs", "compute"),
+        labelled(2, "Microsoft and OpenAI share GPUs"),
+        labelled(3, "Microsoft", relevant=True),
+    ]
+    verdicts = predict(examples, RULES)
+    assert [example.id for example, _ in misses(examples, verdicts)] == ["2", "3"]
+
+
 def test_a_file_without_labels_is_refused(tmp_path: Path) -> None:
     """Figures of nothing would all be perfect."""
     with pytest.raises(MonitorError, match=r"gold.jsonl: holds no labelled items"):
@@ -214,10 +271,10 @@ def test_a_file_without_labels_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """Missing, a folder, or no text."""
+    """Missing, a folder without labels, or no text."""
     with pytest.raises(MonitorError, match=r"nowhere.jsonl: cannot be read: No such file"):
         read_labels(tmp_path / "nowhere.jsonl")
-    with pytest.raises(MonitorError, match="cannot be read: Is a directory"):
+    with pytest.raises(MonitorError, match="holds no labelled items"):
         read_labels(tmp_path)
     path = tmp_path / "gold.jsonl"
     path.write_bytes(b"\xff\xfe\x00")

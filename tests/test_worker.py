@@ -15,7 +15,7 @@ from monitor import config, worker
 from monitor.config import Settings
 from monitor.digest.mail import SmtpSender
 from monitor.errors import StoreError
-from monitor.match.judge import Rules
+from monitor.match.rules import Rules
 from monitor.model import DigestPlan, Edition, Message, State
 from monitor.store import Store
 from tests.builders import TEMPLATES, config_text, feed_document

@@ -46,7 +46,7 @@ def matches(judged: Judged, field: str) -> list[tuple[int, int]]:
     for start, end in sorted(
         (max(0, found.start), min(size, found.end))
         for found in judged.verdict.evidence
-        if found.field == field and not found.clause.startswith("coverage.")
+        if found.field == field and found.clause.startswith("theme.")
     ):
         if spans and start <= spans[-1][1]:
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))

@@ -2,104 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 
-from monitor.match.query import Document, Query, Span
+from monitor.match import aboutness
+from monitor.match.aboutness import LEAD, Mention, Page, Place
+from monitor.match.rules import FAR, NEAR, TITLE, Found, Hits, Rules
 from monitor.match.text import read
-from monitor.model import Evidence, Item, Verdict
+from monitor.match.words import Document, Span
+from monitor.model import Evidence, Item, Sign, Verdict
 
-TITLE_WEIGHT = 2.0
-LEAD = 400
-"""Companies must stand in the title or in so many characters of the summary: feeds that carry whole articles
-name many firms further down."""
-
-
-@dataclass(frozen=True, slots=True)
-class Company:
-    """One side of the coverage. `names` are what it is called, `hints` its people, places and products."""
-
-    name: str
-    names: tuple[Query, ...]
-    hints: tuple[Query, ...] = ()
+Scores = tuple[tuple[str, float], ...]
+"""Themes and their points, best first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Theme:
-    """One theme: any keyword makes it, any exclusion unmakes it."""
-
-    name: str
-    keywords: tuple[Query, ...]
-    excluded: tuple[Query, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Everything that judging needs; picklable."""
-
-    companies: tuple[Company, ...]
-    excluded: tuple[Query, ...]
-    themes: tuple[Theme, ...]
-
-
-def judge(item: Item, rules: Rules) -> Verdict:
+def judge(item: Item, rules: Rules, *, thorough: bool = False) -> Verdict:
     """Decide what one item is about.
 
-    It is covered when every company stands in its title or lead by name or hint, and no exclusion matches.
-    A covered item has each theme of which a keyword stands in title or summary.
+    It is coverage when every company is mentioned in title or lead and the signs of its structure reach the threshold.
+    It then has each theme whose keywords reach the theme's own. `thorough`: look for themes even where a company is
+    missing or an exclusion strikes, so that a person can be told what else was there.
     """
-    document = {"title": read(item.title), "summary": read(item.summary)}
-    why_not = _excluded(rules.excluded, document, "coverage")
+    page = Page({"title": read(item.title), "summary": read(item.summary)})
+    document = Document({name: text for name, text in page.texts.items() if text.words}, item.outlet, item.language)
+    every, why_not = aboutness.mentions(rules, rules.sides.find(document), page)
+    clauses = [f"coverage.{company.name}" for company in rules.companies]
+    companies = tuple(Evidence(clauses[m.side], m.keyword, *m.span) for m in every)
+    if why_not and not thorough:
+        return Verdict(False, reason=why_not, evidence=companies)
+    found = rules.rest.find(document)
+    if excluded := found.get(("excluded", 0), []):
+        why_not = why_not or f"excluded from coverage by: {excluded[0][0].source}"
+        companies += tuple(_spans("coverage.not", excluded))
+        if not thorough:
+            return Verdict(False, reason=why_not, evidence=companies)
+    themes, short = _themes(rules, found, every, page)
+    signs = () if why_not else aboutness.signs(rules, found, every, page, [name for name, _ in themes])
+    if not why_not and sum(sign.points for sign in signs) < rules.threshold:
+        why_not = _too_little(signs, rules)
+    evidence = (*companies, *_evidence(rules, found, {} if why_not else dict(themes)))
     if why_not:
-        return Verdict(False, reason=why_not)
-    evidence, why_not = _coverage(rules.companies, document)
-    if why_not:
-        return Verdict(False, reason=why_not, evidence=evidence)
-    themes: list[tuple[str, float]] = []
-    for theme in rules.themes:
-        found = _found(f"theme.{theme.name}", theme.keywords, document)
-        if found and not _excluded(theme.excluded, document, theme.name):
-            themes.append((theme.name, _score(found)))
-            evidence += found
-    themes.sort(key=lambda theme: -theme[1])
-    return Verdict(True, tuple(themes), sum(score for _, score in themes), evidence)
+        return Verdict(False, reason=why_not, evidence=evidence, signs=signs, near=themes + short)
+    return Verdict(True, themes, sum(score for _, score in themes), evidence, "", signs, short)
 
 
-def _coverage(companies: tuple[Company, ...], document: Document) -> tuple[tuple[Evidence, ...], str]:
-    evidence: tuple[Evidence, ...] = ()
-    missing, late = [], []
-    for company in companies:
-        found = _found(f"coverage.{company.name}", company.names + company.hints, document)
-        if not found:
-            missing.append(company.name)
-        elif not any(e.field == "title" or e.end <= LEAD for e in found):
-            late.append(company.name)
-        evidence += found
-    if missing:
-        return evidence, f"no name or hint of {' and '.join(missing)}"
-    if late:
-        return evidence, f"{' and '.join(late)} only stands further down, not in the title or the lead"
-    return evidence, ""
+def _too_little(signs: Sequence[Sign], rules: Rules) -> str:
+    """Say what an item lacks to be coverage, and what weighed most against it."""
+    points = sum(sign.points for sign in signs)
+    together = " and ".join(company.name for company in rules.companies)
+    worst = min(signs, key=lambda sign: sign.points)
+    against = f"; most against it: {worst.name}" if worst.points < 0 else ""
+    return f"mentions {together}, but only {points:.1f} of {rules.threshold:g} points say it is about them{against}"
 
 
-def _found(clause: str, queries: Iterable[Query], document: Document) -> tuple[Evidence, ...]:
-    return tuple(
-        Evidence(clause, query.source, *span)
-        for query in queries
-        for span in dict.fromkeys(query.spans(document) or ())
-    )
+def _themes(rules: Rules, found: Found, every: list[Mention], page: Page) -> tuple[Scores, Scores]:
+    """Return the themes that reach their threshold and those that fall short, each best first."""
+    beside = {mention.place for mention in every}
+    reached: list[tuple[str, float]] = []
+    short: list[tuple[str, float]] = []
+    for number, theme in enumerate(rules.themes):
+        hits = found.get(("keywords", number), [])
+        if not hits:
+            continue
+        score = round(sum(match.weight * _factor(match.spans, beside, page) for _, match in hits), 3)
+        makes = score >= theme.threshold and ("unmakes", number) not in found
+        (reached if makes else short).append((theme.name, score))
+    return tuple(sorted(reached, key=_best_first)), tuple(sorted(short, key=_best_first))
 
 
-def _excluded(queries: Iterable[Query], document: Document, clause: str) -> str:
-    for query in queries:
-        spans: tuple[Span, ...] | None = query.spans(document)
-        if spans is not None:
-            return f"excluded from {clause} by: {query.source}"
-    return ""
+def _best_first(theme: tuple[str, float]) -> float:
+    return -theme[1]
 
 
-def _score(found: tuple[Evidence, ...]) -> float:
-    best: dict[str, float] = {}
-    for e in found:
-        best[e.keyword] = max(best.get(e.keyword, 0.0), TITLE_WEIGHT if e.field == "title" else 1.0)
-    return sum(best.values())
+def _factor(spans: Sequence[Span], beside: set[Place], page: Page) -> float:
+    if not spans:  # source: and lang: show no place
+        return NEAR
+    if any(name == "title" for name, _, _ in spans):
+        return TITLE
+    near = any(end <= LEAD for _, _, end in spans) or any(page.place(span) in beside for span in spans)
+    return NEAR if near else FAR
+
+
+def _evidence(rules: Rules, found: Found, reached: Mapping[str, float]) -> Iterator[Evidence]:
+    for role in ("relations", "against", "others"):
+        yield from _spans(f"coverage.{role}", found.get((role, 0), []))
+    for number, theme in enumerate(rules.themes):
+        prefix = "theme" if theme.name in reached else "near"
+        yield from _spans(f"{prefix}.{theme.name}", found.get(("keywords", number), []))
+        yield from _spans(f"unmade.{theme.name}", found.get(("unmakes", number), []))
+
+
+def _spans(clause: str, hits: Hits) -> list[Evidence]:
+    return [Evidence(clause, query.source, *span) for query, match in hits for span in dict.fromkeys(match.spans)]

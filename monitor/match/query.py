@@ -1,102 +1,75 @@
-"""A keyword in Lucene's classic syntax → a compiled query → the spans that satisfied it. Pure.
+"""A compiled keyword, the places that satisfy it, and an index that finds the few keywords worth trying. Pure.
 
-This version reads words, "phrases", prefix*, AND, OR, NOT, - and parentheses; a row of bare words is a phrase.
-What Lucene has beyond that (proximity, weights, fields, fuzzy, ranges) is refused, never read as something else.
+The index is the presearcher of Lucene Monitor: each keyword is filed under terms of which a text must hold one for it
+to match at all, so that a thousand keywords cost little more than the few whose terms are there.
 """
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 
-import luqum.tree as lucene
-from luqum.exceptions import ParseError
-from luqum.thread import parse
+from monitor.match.text import fold
+from monitor.match.words import Document, Key, Match, Near, Span, Words, rarest
 
-from monitor.errors import QueryError
-from monitor.match.text import Text, Token, tokens
-
-Span = tuple[str, int, int]
-"""Field name, start, end: characters of that field's original text."""
-
-Document = Mapping[str, Text]
-
-ACRONYM = 5
-"""Up to this many letters, a word in capitals matches only in capitals (AGI, IP, MAI)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """A word or phrase: tokens in a row. `prefix`: the last one may go on."""
-
-    tokens: tuple[Token, ...]
-    prefix: bool = False
-
-    def spans(self, document: Document) -> tuple[Span, ...] | None:
-        """Return every place where the words stand, or None."""
-        found = tuple(span for name, text in document.items() for span in self._in(name, text))
-        return found or None
-
-    def _in(self, name: str, text: Text) -> list[Span]:
-        first, rest = self.tokens[0], self.tokens[1:]
-        last = len(rest) - 1
-        spans = []
-        for at in self._starts(first, text, alone=not rest):
-            row = text.tokens[at + 1 : at + 1 + len(rest)]
-            if (
-                len(row) == len(rest)
-                and all(
-                    _same(want, have, prefix=self.prefix and i == last)
-                    for i, (want, have) in enumerate(zip(rest, row, strict=True))
-                )
-                and self._unbroken((text.tokens[at], *row))
-            ):
-                spans.append((name, text.tokens[at].start, (row or (text.tokens[at],))[-1].end))
-        return spans
-
-    def _unbroken(self, row: tuple[Token, ...]) -> bool:
-        """Han characters that touch in the keyword must touch in the text: no comma lies inside a word."""
-        wanted = zip(self.tokens, self.tokens[1:], row, row[1:], strict=False)
-        return all(
-            have.end == then.start or want.end != after.start or not (have.is_han and then.is_han)
-            for want, after, have, then in wanted
-        )
-
-    def _starts(self, first: Token, text: Text, *, alone: bool) -> list[int]:
-        if self.prefix and alone:
-            return [i for i, token in enumerate(text.tokens) if _same(first, token, prefix=True)]
-        return [i for i in text.places.get(first.stem, ()) if _same(first, text.tokens[i])]
+# ---------------------------------------------------------------- operators
 
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """All parts; the spans of all."""
+    """All parts; their weights multiply."""
 
     parts: tuple[Node, ...]
+    _needs: tuple[frozenset[Key], ...] = field(init=False, repr=False, compare=False)
 
-    def spans(self, document: Document) -> tuple[Span, ...] | None:
-        """Return the spans of every part, or None where one is missing."""
-        found: list[Span] = []
-        for part in self.parts:
-            spans = part.spans(document)
-            if spans is None:
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_needs", tuple(keys for part in self.parts if (keys := part.keys())))
+
+    def match(self, document: Document) -> Match | None:
+        """Return the places of every part, or None where one is missing."""
+        for need in self._needs:
+            if need.isdisjoint(document.keys):
                 return None
-            found.extend(spans)
-        return tuple(found)
+        weight = 1.0
+        spans: list[Span] = []
+        for part in self.parts:
+            found = part.match(document)
+            if found is None:
+                return None
+            weight *= found.weight
+            spans += found.spans
+        return Match(weight, tuple(spans))
+
+    def keys(self) -> frozenset[Key]:
+        """Return terms of which a text must hold one."""
+        return rarest([part.keys() for part in self.parts])
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """At least one part; the spans of those that are there."""
+    """At least one part; the greatest weight counts."""
 
     parts: tuple[Node, ...]
+    _file: _File = field(init=False, repr=False, compare=False)
 
-    def spans(self, document: Document) -> tuple[Span, ...] | None:
-        """Return the spans of the parts found, or None where there is none."""
-        results = [spans for part in self.parts if (spans := part.spans(document)) is not None]
-        return tuple(span for spans in results for span in spans) if results else None
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_file", _File(part.keys() for part in self.parts))
+
+    def match(self, document: Document) -> Match | None:
+        """Return the places of the parts found, or None where there is none."""
+        return _strongest(
+            [
+                found
+                for number in self._file.worth_trying(document)
+                if (found := self.parts[number].match(document)) is not None
+            ]
+        )
+
+    def keys(self) -> frozenset[Key]:
+        """Return terms of which a text must hold one; none where a part can match without any."""
+        keys = [part.keys() for part in self.parts]
+        return frozenset().union(*keys) if all(keys) else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +78,135 @@ class Not:
 
     part: Node
 
-    def spans(self, document: Document) -> tuple[Span, ...] | None:
-        """Return no spans where the part is absent, None where it is present."""
-        return () if self.part.spans(document) is None else None
+    def match(self, document: Document) -> Match | None:
+        """Return a match without places where the part is absent."""
+        return Match(1.0, ()) if self.part.match(document) is None else None
+
+    def keys(self) -> frozenset[Key]:
+        """Return no terms: absence has none."""
+        return frozenset()
 
 
-Node = Words | And | Or | Not
+@dataclass(frozen=True, slots=True)
+class Boost:
+    """The part, with so many times its weight."""
+
+    part: Node
+    weight: float
+
+    def match(self, document: Document) -> Match | None:
+        """Return the places of the part."""
+        found = self.part.match(document)
+        return None if found is None else Match(found.weight * self.weight, found.spans)
+
+    def keys(self) -> frozenset[Key]:
+        """Return terms of which a text must hold one."""
+        return self.part.keys()
+
+
+# ---------------------------------------------------------------- fields
+
+
+@dataclass(frozen=True, slots=True)
+class InField:
+    """The part, in the title or in the summary alone."""
+
+    name: str
+    part: Node
+
+    def match(self, document: Document) -> Match | None:
+        """Return the places within the field."""
+        return self.part.match(document.narrowed({n: text for n, text in document.texts.items() if n == self.name}))
+
+    def keys(self) -> frozenset[Key]:
+        """Return terms of which a text must hold one."""
+        return self.part.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class InSentence:
+    """The whole part within one sentence."""
+
+    part: Node
+
+    def match(self, document: Document) -> Match | None:
+        """Return the places in each sentence that has all that is asked for."""
+        return _strongest(
+            [found for sentence in document.sentences if (found := self.part.match(sentence)) is not None]
+        )
+
+    def keys(self) -> frozenset[Key]:
+        """Return terms of which a text must hold one."""
+        return self.part.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The outlet's name holds this."""
+
+    name: str
+
+    def match(self, document: Document) -> Match | None:
+        """Compare as texts are, and without regard to capitals; there is no place to show."""
+        return Match(1.0, ()) if fold(self.name)[0].casefold() in fold(document.source)[0].casefold() else None
+
+    def keys(self) -> frozenset[Key]:
+        """Return no terms: the text is not asked."""
+        return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """The item is in this language (BCP 47; `zh` holds for `zh-Hant` too)."""
+
+    tag: str
+
+    def match(self, document: Document) -> Match | None:
+        """Compare tags; there is no place to show."""
+        own = document.language.lower().replace("_", "-")
+        return Match(1.0, ()) if own == self.tag or own.startswith(f"{self.tag}-") else None
+
+    def keys(self) -> frozenset[Key]:
+        """Return no terms: the text is not asked."""
+        return frozenset()
+
+
+Node = Words | Near | And | Or | Not | Boost | InField | InSentence | Source | Language
+
+
+class _File:
+    """Numbered things, filed under the terms of which a text must hold one; those without any are always tried."""
+
+    __slots__ = ("_always", "_by_key", "_keys")
+
+    def __init__(self, keys: Iterable[frozenset[Key]]) -> None:
+        by_key: dict[Key, list[int]] = {}
+        always = []
+        for number, some in enumerate(keys):
+            for key in some:
+                by_key.setdefault(key, []).append(number)
+            if not some:
+                always.append(number)
+        self._by_key, self._keys, self._always = by_key, frozenset(by_key), tuple(always)
+
+    def worth_trying(self, document: Document) -> Sequence[int]:
+        """Return the numbers of what could match, in order."""
+        found = self._keys & document.keys
+        if not found:
+            return self._always
+        if len(found) == 1 and not self._always:
+            return self._by_key[next(iter(found))]
+        return sorted({*self._always, *chain.from_iterable([self._by_key[key] for key in found])})
+
+
+def _strongest(found: list[Match]) -> Match | None:
+    """Join matches: the greatest weight, and all places."""
+    if len(found) < 2:
+        return found[0] if found else None
+    return Match(max(match.weight for match in found), tuple(span for match in found for span in match.spans))
+
+
+# ---------------------------------------------------------------- keywords
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,180 +216,47 @@ class Query:
     source: str
     node: Node
 
-    def spans(self, document: Document) -> tuple[Span, ...] | None:
-        """Return the places that satisfied the query, or None where it does not match."""
-        return self.node.spans(document)
+    def match(self, document: Document) -> Match | None:
+        """Return the places that satisfied the keyword, or None where it does not match."""
+        return self.node.match(document)
 
 
-def compile_query(source: str) -> Query:
-    """Compile one keyword.
+class Index:
+    """Keywords by the terms that they need; of a keyword that is a row of ORs, each part by its own."""
 
-    Raises:
-        QueryError: with the offset of what cannot be read and what to write instead.
-    """
-    if not source.strip():
-        raise QueryError("the keyword is empty")
-    try:
-        return Query(source, _compiled(_Source(source)))
-    except RecursionError:
-        raise QueryError("too many parentheses or NOTs inside one another") from None
+    def __init__(self, queries: Iterable[Query]) -> None:
+        self.queries = tuple(queries)
+        self._parts = [
+            (number, weight, part) for number, query in enumerate(self.queries) for weight, part in _parts(query.node)
+        ]
+        self._file = _File(part.keys() for _, _, part in self._parts)
 
+    def matches(self, document: Document) -> list[tuple[int, Match]]:
+        """Return number and match of each keyword that matches, in order."""
+        found: dict[int, Match] = {}
+        for at in self._file.worth_trying(document):
+            number, weight, part = self._parts[at]
+            match = part.match(document)
+            if match is not None:
+                before = found.get(number, _NOTHING)
+                found[number] = Match(max(before.weight, weight * match.weight), before.spans + match.spans)
+        return list(found.items())
 
-def _compiled(source: _Source) -> Node:
-    try:
-        tree = parse(source.joined)
-    except ParseError as e:
-        raise QueryError(*_parse_fault(e, source)) from e
-    except (ValueError, ArithmeticError) as e:  # luqum makes numbers of what follows ~ and ^
-        raise QueryError(f"{source.text}: a number is expected after ~ or ^") from e
-    node = _node(tree, source)
-    if _only_absence(node):
-        raise QueryError("a keyword of NOT alone would match nearly everything: say what must be there as well")
-    return node
-
-
-_LEXEME = re.compile(r'"(?:\\.|[^"\\])*"(?:[~^][\d.]*)*|[()]|[^\s()"]+|"')
-_OPERATORS = {"AND", "OR", "NOT"}
+    def candidates(self, document: Document) -> list[int]:
+        """Return the numbers of the keywords that are worth trying on a document."""
+        return sorted({self._parts[at][0] for at in self._file.worth_trying(document)})
 
 
-_WIDE = str.maketrans("（）“”：～＾＊？！＋－", '()"":~^*?!+-')
-"""What Chinese keyboards make of the signs; one character for one, so that offsets stay."""
+_NOTHING = Match(0.0, ())
 
 
-class _Source:
-    """A keyword as written, and as the parser is given it: rows of bare words quoted.
-
-    `data center AND pause` means `"data center" AND pause`.
-    """
-
-    def __init__(self, text: str) -> None:
-        self.text = text.translate(_WIDE)
-        self.joined = ""
-        self._places: list[tuple[int, int]] = []
-        row: list[re.Match[str]] = []
-        for lexeme in _LEXEME.finditer(self.text):
-            word = lexeme.group()
-            if word == '"':
-                raise QueryError(f'{text}: a quotation mark is missing its partner (write "…")', lexeme.start())
-            if word[0] == "!" or (word[0] != '"' and ("&&" in word or "||" in word)):
-                sign = re.search(r"&&|\|\||!", word)
-                raise QueryError(f"{word}: write AND, OR and NOT", lexeme.start() + (sign.start() if sign else 0))
-            if word not in _OPERATORS and word[0] not in '()"+-' and not re.search(r'[:*?~^\[\]{}/\\"<>]', word):
-                row.append(lexeme)
-                continue
-            self._add(row)
-            row = []
-            self._add([lexeme])
-        self._add(row)
-
-    def _add(self, row: list[re.Match[str]]) -> None:
-        quote = '"' if len(row) > 1 else ""
-        for i, lexeme in enumerate(row):
-            self.joined += " " + (quote if i == 0 else "")
-            self._places.append((len(self.joined), lexeme.start()))
-            self.joined += lexeme.group()
-        self.joined += quote
-
-    def offset(self, position: int) -> int:
-        """Return where in the keyword stands what the parser saw at `position`."""
-        i = bisect_right(self._places, (position, len(self.text))) - 1
-        if i < 0:
-            return self._places[0][1] if self._places else 0
-        joined, original = self._places[i]
-        return min(original + position - joined, len(self.text))
-
-
-def _node(tree: lucene.Item, source: _Source) -> Node:
-    match tree:
-        case lucene.Phrase():
-            return _words(tree.value[1:-1], tree.pos, source)
-        case lucene.Word():
-            return _word(tree, source)
-        case lucene.Group():
-            return _node(tree.expr, source)
-        case lucene.OrOperation():
-            return Or(tuple(_node(part, source) for part in tree.operands))
-        case lucene.AndOperation():
-            return And(tuple(_node(part, source) for part in tree.operands))
-        case lucene.UnknownOperation():
-            return _side_by_side(tree, source)
-        case lucene.Not() | lucene.Prohibit():
-            return Not(_node(tree.a, source))
-        case lucene.Plus():
-            return _node(tree.a, source)
-    raise QueryError(*_unsupported(tree, source))
-
-
-def _side_by_side(tree: lucene.UnknownOperation, source: _Source) -> Node:
-    """`a NOT b` and `+a -b` need no AND; anything else side by side is ambiguous."""
-    marked = (lucene.Not, lucene.Prohibit, lucene.Plus)
-    plain = [part for part in tree.operands if not isinstance(part, marked)]
-    if len(plain) > 1:
-        raise QueryError(f"put AND or OR before {str(plain[1]).strip()}", source.offset(plain[1].pos))
-    return And(tuple(_node(part, source) for part in tree.operands))
-
-
-def _word(tree: lucene.Word, source: _Source) -> Node:
-    value, at = tree.value, source.offset(tree.pos)
-    stars = value.count("*")
-    if "?" in value or stars > 1 or (stars and not value.endswith("*")):
-        raise QueryError(f"{value}: a wildcard can only be a * at the end of a word", at)
-    if value.startswith("="):
-        raise QueryError(f"{value}: exact words (=) are not supported yet", at)
-    return _words(value.removesuffix("*"), tree.pos, source, prefix=bool(stars))
-
-
-def _words(value: str, position: int, source: _Source, *, prefix: bool = False) -> Words:
-    cut = tokens(value.replace("\\", ""))
-    if not cut:
-        raise QueryError(f"{value.strip() or source.text}: no letter or digit to look for", source.offset(position))
-    return Words(cut, prefix)
-
-
-def _same(want: Token, have: Token, *, prefix: bool = False) -> bool:
-    acronym = want.word.isascii() and want.word.isupper() and 1 < len(want.word) <= ACRONYM
-    if acronym and have.word[: len(want.word)] != want.word:
-        return False
-    return have.word.lower().startswith(want.word.lower()) if prefix else want.stem == have.stem
-
-
-def _only_absence(node: Node) -> bool:
+def _parts(node: Node, weight: float = 1.0) -> Iterable[tuple[float, Node]]:
+    """Yield the parts of which any one is a match, with the weight that each has."""
     match node:
-        case Not():
-            return True
-        case And(parts):
-            return all(_only_absence(part) for part in parts)
         case Or(parts):
-            return any(_only_absence(part) for part in parts)
-    return False
-
-
-_LATER = {
-    "Proximity": 'nearness ("…"~N)',
-    "Fuzzy": "likeness (~)",
-    "Boost": "weights (^N)",
-    "SearchField": "fields (name:…); put an address or a time in quotes",
-    "Regex": "regular expressions (/…/)",
-    "Range": "ranges ([a TO b])",
-    "From": "comparisons (>)",
-    "To": "comparisons (<)",
-}
-
-
-def _unsupported(tree: lucene.Item, source: _Source) -> tuple[str, int]:
-    what = _LATER.get(type(tree).__name__, type(tree).__name__)
-    return f"{str(tree).strip()}: {what} cannot be used here", source.offset(tree.pos)
-
-
-def _parse_fault(e: ParseError, source: _Source) -> tuple[str, int]:
-    text = source.text
-    for mark, partner in ("()", ")("):
-        if text.count(mark) > text.count(partner):
-            return f"{text}: a parenthesis is missing its partner", text.rfind(mark)
-    if hanging := re.search(r"\b(AND|OR|NOT)\s*\)*\s*$|\b(AND|OR|NOT)\s*\)", text):
-        return f"{text}: something must follow {hanging.group().strip(' )')}", hanging.start()
-    if leading := re.match(r"\s*(AND|OR)\b", text):
-        return f"{text}: something must stand before AND or OR", leading.start(1)
-    position = re.search(r"position (\d+)", str(e))
-    at = source.offset(int(position[1])) if position else len(text)
-    return f"{text}: cannot be read as a query from here: {text[at:] or 'something is missing'}", at
+            for part in parts:
+                yield from _parts(part, weight)
+        case Boost(part, more):
+            yield from _parts(part, weight * more)
+        case _:
+            yield weight, node
