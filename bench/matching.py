@@ -7,7 +7,6 @@ are a measure of the least that could be done, not rivals.
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 import sys
@@ -27,6 +26,7 @@ from monitor.match.rules import Rules, Theme
 from monitor.match.syntax import compile_query
 from monitor.match.words import Near, Words
 from monitor.model import Item
+from monitor.tune import read_labels
 
 ROOT = Path(__file__).parent.parent
 ROUNDS = 5
@@ -34,12 +34,8 @@ ROUNDS = 5
 
 def items() -> list[Item]:
     """Return the labelled items as news."""
-    rows = [
-        json.loads(line)
-        for file in sorted((ROOT / "labels").glob("*/*.jsonl"))
-        for line in file.read_text("utf-8").splitlines()
-    ]
-    return [made_up(plain_text(row["title"]), plain_text(row["summary"] or ""), row["lang"]) for row in rows]
+    examples = [example for folder in ("tuning", "held-out") for example in read_labels(ROOT / "labels" / folder)]
+    return [made_up(plain_text(e.title), plain_text(e.summary), e.language) for e in examples]
 
 
 def words_of(rules: Rules) -> list[str]:

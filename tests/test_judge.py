@@ -273,26 +273,26 @@ def test_one_side_in_a_list_is_told_apart() -> None:
     assert "one in a list" in points("Microsoft hosts Google, OpenAI and Meta models")
 
 
-@pytest.mark.parametrize(
-    ("title", "summary", "sign"),
-    [
-        ("Microsoft and OpenAI", "", "both by name in the title"),
-        ("Microsoft grows", "OpenAI was named once.", "one only in the summary"),
-        ("A quarrel", "Microsoft and OpenAI.", "both only in the summary"),
-        ("Nadella and Altman", "", "by people or places"),
-        ("Copilot and ChatGPT", "", "only by products"),
-        ("Talks", "Microsoft met OpenAI.", "both in one sentence of the summary"),
-        ("Microsoft grows", "Sales rose. Games fell. It resells OpenAI.", "in the last sentence alone"),
-        ("Microsoft grows", "Its cloud has Google, Amazon and OpenAI.", "among other firms in the summary"),
-        ("Skype ends, Microsoft says, Figma pops, OpenAI hires", "", "in different parts of the title"),
-        ("Microsoft asks OpenAI about Oracle", "", "other firms in the title"),
-        ("Microsoft and OpenAI sign deal", "", "relation beside both"),
-        ("Microsoft and OpenAI", "A rift.", "relation elsewhere"),
-        ("Microsoft and OpenAI on AGI", "", "theme"),
-        ("Microsoft and OpenAI: a tutorial", "", "against it in the title"),
-        ("Microsoft and OpenAI", "A newsletter.", "against it in the summary"),
-    ],
-)
+SIGNS = [
+    ("Microsoft and OpenAI", "", "both by name in the title"),
+    ("Microsoft grows", "OpenAI was named once.", "one only in the summary"),
+    ("A quarrel", "Microsoft and OpenAI.", "both only in the summary"),
+    ("Nadella and Altman", "", "by people or places"),
+    ("Copilot and ChatGPT", "", "only by products"),
+    ("Talks", "Microsoft met OpenAI.", "both in one sentence of the summary"),
+    ("Microsoft grows", "Sales rose. Games fell. It resells OpenAI.", "in the last sentence alone"),
+    ("Microsoft grows", "Its cloud has Google, Amazon and OpenAI.", "among other firms in the summary"),
+    ("Skype ends, Microsoft says, Figma pops, OpenAI hires", "", "in different parts of the title"),
+    ("Microsoft asks OpenAI about Oracle", "", "other firms in the title"),
+    ("Microsoft and OpenAI sign deal", "", "relation beside both"),
+    ("Microsoft and OpenAI", "A rift.", "relation elsewhere"),
+    ("Microsoft and OpenAI on AGI", "", "theme"),
+    ("Microsoft and OpenAI: a tutorial", "", "against it in the title"),
+    ("Microsoft and OpenAI", "A newsletter.", "against it in the summary"),
+]
+
+
+@pytest.mark.parametrize(("title", "summary", "sign"), SIGNS)
 def test_each_sign_is_seen(title: str, summary: str, sign: str) -> None:
     """And counts as it says."""
     assert points(title, summary)[sign] == pytest.approx(POINTS[sign], abs=abs(POINTS[sign]))
@@ -301,8 +301,7 @@ def test_each_sign_is_seen(title: str, summary: str, sign: str) -> None:
 
 def test_every_sign_has_a_test() -> None:
     """None is forgotten when one is added."""
-    (mark,) = test_each_sign_is_seen.pytestmark  # type: ignore[attr-defined]
-    assert {case[2] for case in mark.args[1]} | {"both mentioned", "both in one list", "one in a list"} == set(POINTS)
+    assert {sign for _, _, sign in SIGNS} | {"both mentioned", "both in one list", "one in a list"} == set(POINTS)
 
 
 def test_signs_add_up_to_the_decision() -> None:

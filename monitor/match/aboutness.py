@@ -124,19 +124,23 @@ POINTS = {
 
 def signs(rules: Rules, found: Found, every: Sequence[Mention], page: Page, themes: Sequence[str]) -> tuple[Sign, ...]:
     """Return the signs of an item in which all companies are mentioned and whose keywords make `themes`."""
-    counted = dict((*_places(len(rules.companies), found, every, page), *_words(rules, found, every, page, themes)))
+    sides = len(rules.companies)
+    shared = _shared(every, sides)
+    places = _places(sides, found, every, shared, page)
+    counted = dict((*places, *_words(rules, found, every, shared, page, themes)))
     return tuple(Sign(name, round(points * counted[name], 2)) for name, points in POINTS.items() if counted.get(name))
 
 
-def _places(sides: int, found: Found, every: Sequence[Mention], page: Page) -> Iterable[tuple[str, float]]:
+def _places(
+    sides: int, found: Found, every: Sequence[Mention], shared: set[Place], page: Page
+) -> Iterable[tuple[str, float]]:
     """Count what the places and the strength of the mentions say."""
-    in_title, in_all = [0] * sides, [0] * sides
+    by_title, in_all = [0] * sides, [0] * sides
     for side, strength, (name, _, _), _, _ in every:
         in_all[side] = max(in_all[side], strength)
         if name == "title":
-            in_title[side] = max(in_title[side], strength)
-    low, high = min(in_title), max(in_title)
-    shared = shared_places(every, sides)
+            by_title[side] = max(by_title[side], strength)
+    low, high = min(by_title), max(by_title)
     firms = found.get(("others", 0), [])
     yield "both mentioned", 1
     yield "by people or places", in_all.count(HINT)
@@ -146,7 +150,7 @@ def _places(sides: int, found: Found, every: Sequence[Mention], page: Page) -> I
         yield "both by name in the title", low == NAME
         yield "in different parts of the title", _apart(every, page, sides)
     elif high:
-        late = {mention.place for mention in every if not in_title[mention.side]}
+        late = {mention.place for mention in every if not by_title[mention.side]}
         last = len(page.borders("summary"))
         yield "one only in the summary", 1
         yield "in the last sentence alone", last > 0 and late == {("summary", last)}
@@ -155,13 +159,13 @@ def _places(sides: int, found: Found, every: Sequence[Mention], page: Page) -> I
         yield "both only in the summary", 1
         yield "among other firms in the summary", bool(firms) and not shared.isdisjoint(page.places(firms))
     if firms and sides > 1:
-        yield "other firms in the title", min(3, sum(_in_title(match.spans) for _, match in firms))
+        yield "other firms in the title", min(3, sum(in_title(match.spans) for _, match in firms))
         listed = [len(some) for some in lists(firms, every, page)]
         yield "both in one list", sides in listed
         yield "one in a list", sides not in listed and any(listed)
 
 
-def shared_places(every: Iterable[Mention], sides: int) -> set[Place]:
+def _shared(every: Iterable[Mention], sides: int) -> set[Place]:
     """Return the sentences that mention all sides."""
     there: dict[Place, set[int]] = {}
     for mention in every:
@@ -183,11 +187,11 @@ def _apart(every: Sequence[Mention], page: Page, sides: int) -> bool:
 
 
 def _words(
-    rules: Rules, found: Found, every: Sequence[Mention], page: Page, themes: Sequence[str]
+    rules: Rules, found: Found, every: Sequence[Mention], shared: set[Place], page: Page, themes: Sequence[str]
 ) -> Iterable[tuple[str, float]]:
     """Count what words say: of the relation, of themes, and against."""
     if hits := found.get(("relations", 0)):
-        beside = not shared_places(every, len(rules.companies)).isdisjoint(page.places(hits))
+        beside = not shared.isdisjoint(page.places(hits))
         yield ("relation beside both" if beside else "relation elsewhere"), 1
     if themes:
         # A firm's name is no evidence twice: Oracle in a list of firms does not make it a story of computing power.
@@ -195,10 +199,10 @@ def _words(
         numbers = [number for number, theme in enumerate(rules.themes) if theme.name in themes]
         yield "theme", min(3, max(_weight(found[("keywords", number)], firms) for number in numbers))
     if hits := found.get(("against", 0)):
-        in_title = [_in_title(match.spans) for _, match in hits]
         weights = [match.weight for _, match in hits]
-        yield "against it in the title", min(2, sum(compress(weights, in_title)))
-        yield "against it in the summary", min(2, sum(compress(weights, map(not_, in_title))))
+        titled = [in_title(match.spans) for _, match in hits]
+        yield "against it in the title", min(2, sum(compress(weights, titled)))
+        yield "against it in the summary", min(2, sum(compress(weights, map(not_, titled))))
 
 
 def _weight(hits: Hits, firms: Sequence[Span]) -> float:
@@ -206,11 +210,12 @@ def _weight(hits: Hits, firms: Sequence[Span]) -> float:
     for _, match in hits:
         own = [span for span in match.spans if not any(_overlap(span, firm) for firm in firms)]
         if own:
-            weight += match.weight * (TITLE if _in_title(own) else NEAR)
+            weight += match.weight * (TITLE if in_title(own) else NEAR)
     return weight
 
 
-def _in_title(spans: Iterable[Span]) -> bool:
+def in_title(spans: Iterable[Span]) -> bool:
+    """Tell whether any of the spans lies in the title."""
     return any(name == "title" for name, _, _ in spans)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from monitor.match import aboutness
-from monitor.match.aboutness import LEAD, Mention, Page, Place
+from monitor.match.aboutness import LEAD, Mention, Page, Place, in_title
 from monitor.match.rules import FAR, NEAR, TITLE, Found, Hits, Rules
 from monitor.match.text import read
 from monitor.match.words import Document, Span
@@ -76,7 +76,7 @@ def _best_first(theme: tuple[str, float]) -> float:
 def _factor(spans: Sequence[Span], beside: set[Place], page: Page) -> float:
     if not spans:  # source: and lang: show no place
         return NEAR
-    if any(name == "title" for name, _, _ in spans):
+    if in_title(spans):
         return TITLE
     near = any(end <= LEAD for _, _, end in spans) or any(page.place(span) in beside for span in spans)
     return NEAR if near else FAR

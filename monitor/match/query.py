@@ -142,13 +142,18 @@ class InSentence:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The outlet's name holds this."""
+    """The outlet's name holds this; made by `Source.of`."""
 
-    name: str
+    folded: str
+
+    @classmethod
+    def of(cls, name: str) -> Source:
+        """Fold a name as texts are folded, and without regard to capitals."""
+        return cls(fold(name)[0].casefold())
 
     def match(self, document: Document) -> Match | None:
-        """Compare as texts are, and without regard to capitals; there is no place to show."""
-        return Match(1.0, ()) if fold(self.name)[0].casefold() in fold(document.source)[0].casefold() else None
+        """Compare folded names; there is no place to show."""
+        return Match(1.0, ()) if self.folded in fold(document.source)[0].casefold() else None
 
     def keys(self) -> frozenset[Key]:
         """Return no terms: the text is not asked."""

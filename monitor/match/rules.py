@@ -19,8 +19,8 @@ TITLE, NEAR, FAR = 1.5, 1.0, 0.5
 class Company:
     """One side of the coverage, and the words that stand for it.
 
-    `names` are its own, `hints` its people and places, `products` what it sells; `faint` words mean it only where the
-    other side is plainly there ("Redmond and its lab").
+    `names` are its own, `hints` its people and places, `products` what it sells; `faint` words mean it only where
+    the others are told by their hints ("Redmond and its lab").
     """
 
     name: str

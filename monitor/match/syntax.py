@@ -234,7 +234,7 @@ def _field(tree: lucene.SearchField, source: _Source) -> Node:
     if name == "sentence":
         return InSentence(_node(tree.expr, source))
     if name == "source":
-        return _value(tree.expr, source, lambda text, _: Source(text))
+        return _value(tree.expr, source, lambda text, _: Source.of(text))
     return _value(tree.expr, source, _language)
 
 

@@ -25,8 +25,8 @@ Span = tuple[str, int, int]
 class Document:
     """What a keyword is tried on: the texts by field, and the values that are compared as a whole.
 
-    `keys` are the terms that the texts hold: stems, pairs of neighbours (phrases and Han words are filed under their
-    first two), and the first letters of words (prefixes are filed under those).
+    `keys` are the terms that the texts hold: stems, pairs of neighbours (phrases are filed under their first two words,
+    Han words under their last two characters), and the first letters of words (prefixes are filed under those).
     """
 
     __slots__ = ("_sentences", "keys", "language", "source", "texts")
