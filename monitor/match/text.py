@@ -166,15 +166,13 @@ class Text:
     company, and is known to be by its stems.
     """
 
-    __slots__ = ("breaks", "ends", "folded", "high", "low", "offsets", "original", "places", "readable", "sentences",
+    __slots__ = ("_cuts", "breaks", "ends", "folded", "high", "low", "offsets", "original", "places", "readable",
                  "starts", "stems", "words")  # fmt: skip
     breaks: list[int]
     """Where sentences end in `folded`, but for the last."""
     places: dict[str, list[int]]
     starts: list[int]
     ends: list[int]
-    sentences: list[Text]
-    """The text, sentence by sentence; offsets stay those of the whole."""
 
     def __init__(
         self, original: str, folded: str, readable: str, words: list[str], stems: list[str],
@@ -193,11 +191,17 @@ class Text:
             self.starts, self.ends = [start for start, _ in spans], [end for _, end in spans]
         elif name == "breaks":
             self.breaks = sentence_ends(self.folded)
-        elif name == "sentences":
-            self.sentences = self._cut([*self.breaks, len(self.folded)]) if self.breaks else [self]
+        elif name == "_cuts":
+            self._cuts = self._cut([*self.breaks, len(self.folded)])
         else:
             raise AttributeError(name)
         return getattr(self, name)
+
+    @property
+    def sentences(self) -> Sequence[Text]:
+        """The text, sentence by sentence; offsets stay those of the whole."""
+        # A text that held itself would be left to the garbage collector, which then took a sixth of all time.
+        return (self.breaks and self._cuts) or (self,)
 
     def span(self, start: int, end: int) -> tuple[int, int]:
         """Return where `folded[start:end]` stands in the original text."""
@@ -221,10 +225,10 @@ class Text:
                     self.original, self.folded, self.readable, self.words[first:last], self.stems[first:last],
                     self.offsets, low, end,
                 )  # fmt: skip
-                part.starts, part.ends, part.sentences = self.starts[first:last], self.ends[first:last], [part]
+                part.starts, part.ends, part.breaks = self.starts[first:last], self.ends[first:last], []
                 parts.append(part)
             first, low = last, end
-        return parts or [self]
+        return parts
 
 
 def sentence_ends(folded: str) -> list[int]:

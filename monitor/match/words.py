@@ -41,14 +41,13 @@ class Document:
         self._sentences: list[Document] | None = None
 
     @property
-    def sentences(self) -> list[Document]:
+    def sentences(self) -> Sequence[Document]:
         """The document, sentence by sentence."""
         if self._sentences is None:
             cut = [(name, sentence) for name, text in self.texts.items() for sentence in text.sentences]
-            alone = len(cut) == 1
-            self._sentences = [
-                self if alone else Document({name: sentence}, self.source, self.language) for name, sentence in cut
-            ]
+            if len(cut) == 1:
+                return (self,)  # not kept: see Text.sentences
+            self._sentences = [Document({name: sentence}, self.source, self.language) for name, sentence in cut]
         return self._sentences
 
     def narrowed(self, texts: Mapping[str, Text]) -> Document:
