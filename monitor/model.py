@@ -6,6 +6,7 @@ Nothing here does any work beyond deriving one field from others.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -153,11 +154,28 @@ class Sign:
 
 
 @dataclass(frozen=True, slots=True)
+class Heard:
+    """The second opinion on one question, `coverage` or a theme: log-odds to begin with, and what each voice adds."""
+
+    question: str
+    base: float
+    voices: tuple[tuple[str, float], ...]
+
+    @property
+    def likelihood(self) -> float:
+        """How likely the answer is yes, from 0 to 1."""
+        odds = self.base + sum(said for _, said in self.voices)
+        return 1 / (1 + math.exp(-max(-50.0, min(50.0, odds))))
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What was decided about one item. `themes` maps a theme to its score, best first; `score` is their sum.
 
     `reason` says in words why an item is not covered; empty for one that is. `signs` add up to the points for coverage;
-    `near` are the themes that fell short, with their scores.
+    `near` are the themes that fell short, with their scores. `heard` is the second opinion where it was asked:
+    `doubted` marks a hit of the rules that it does not share, `alone` what it says without a keyword (`coverage`,
+    themes), and `reads_like` the words that weighed most for that.
     """
 
     covered: bool
@@ -167,6 +185,38 @@ class Verdict:
     reason: str = ""
     signs: tuple[Sign, ...] = ()
     near: tuple[tuple[str, float], ...] = ()
+    heard: tuple[Heard, ...] = ()
+    doubted: bool = False
+    alone: tuple[str, ...] = ()
+    reads_like: tuple[str, ...] = ()
+
+    @property
+    def sure(self) -> bool:
+        """True for a hit that nobody doubts."""
+        return self.covered and not self.doubted
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a reader said of an item, with its text, which is kept longer than the item's.
+
+    `themes` None: only whether it is relevant was said. `missed`: it was in no digest and should have been.
+    """
+
+    link: str
+    title: str
+    summary: str
+    language: str
+    outlet: str
+    relevant: bool
+    themes: tuple[str, ...] | None
+    missed: bool
+    said: datetime
+
+    @property
+    def key(self) -> str:
+        """What it is kept under: a second word on the same item replaces the first."""
+        return self.link or self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +284,11 @@ class Story:
         return tuple(first.values())
 
     @property
+    def doubted(self) -> bool:
+        """True when the second opinion doubts all reports."""
+        return all(report.verdict.doubted for report in self.reports)
+
+    @property
     def outlets(self) -> tuple[str, ...]:
         """Names of the outlets that reported it, the lead's first, each once."""
         return tuple(dict.fromkeys(report.item.outlet for report in self.originals))
@@ -251,13 +306,15 @@ class ThemeTitle:
 class Section:
     """The new stories and the updates under one heading; `theme` None: coverage without a theme.
 
-    `more` counts the new stories that the cap left out.
+    `doubted`: the hits of keywords that the second opinion doubts, of any theme or none. `more` counts the new stories
+    that the cap left out.
     """
 
     theme: ThemeTitle | None
     stories: tuple[Story, ...]
     updates: tuple[Story, ...] = ()
     more: int = 0
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

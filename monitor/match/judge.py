@@ -6,43 +6,53 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from monitor.match import aboutness
 from monitor.match.aboutness import LEAD, Mention, Page, Place, in_title
+from monitor.match.blend import Second
+from monitor.match.opinion import Scores, Seen
 from monitor.match.rules import FAR, NEAR, TITLE, Found, Hits, Rules
 from monitor.match.text import read
 from monitor.match.words import Document, Span
 from monitor.model import Evidence, Item, Sign, Verdict
 
-Scores = tuple[tuple[str, float], ...]
-"""Themes and their points, best first."""
 
-
-def judge(item: Item, rules: Rules, *, thorough: bool = False) -> Verdict:
+def judge(item: Item, rules: Rules, second: Second | None = None, *, thorough: bool = False) -> Verdict:
     """Decide what one item is about.
 
     It is coverage when every company is mentioned in title or lead and the signs of its structure reach the threshold.
-    It then has each theme whose keywords reach the theme's own. `thorough`: look for themes even where a company is
-    missing or an exclusion strikes, so that a person can be told what else was there.
+    It then has each theme whose keywords reach the theme's own. `second` is asked about every item that mentions a
+    company. `thorough`: look for themes even where a company is missing or an exclusion strikes, so that a person can
+    be told what else was there.
     """
+    seen, mentions = examine(item, rules, thorough=thorough, for_second=second is not None)
+    return second.on(item, seen) if second and mentions else seen.verdict
+
+
+def examine(item: Item, rules: Rules, *, thorough: bool = True, for_second: bool = False) -> tuple[Seen, bool]:
+    """Return what the rules see in an item, and whether it mentions a company; thorough then, if `for_second`."""
     page = Page({"title": read(item.title), "summary": read(item.summary)})
     document = Document({name: text for name, text in page.texts.items() if text.words}, item.outlet, item.language)
     every, why_not = aboutness.mentions(rules, rules.sides.find(document), page)
+    thorough = thorough or (for_second and bool(every))
     clauses = [f"coverage.{company.name}" for company in rules.companies]
     companies = tuple(Evidence(clauses[m.side], m.keyword, *m.span) for m in every)
+
     if why_not and not thorough:
-        return Verdict(False, reason=why_not, evidence=companies)
+        return Seen(Verdict(False, reason=why_not, evidence=companies), page.texts), bool(every)
     found = rules.rest.find(document)
     if excluded := found.get(("excluded", 0), []):
         why_not = why_not or f"excluded from coverage by: {excluded[0][0].source}"
         companies += tuple(_spans("coverage.not", excluded))
         if not thorough:
-            return Verdict(False, reason=why_not, evidence=companies)
+            return Seen(Verdict(False, reason=why_not, evidence=companies), page.texts), True
     themes, short = _themes(rules, found, every, page)
     signs = () if why_not else aboutness.signs(rules, found, every, page, [name for name, _ in themes])
     if not why_not and sum(sign.points for sign in signs) < rules.threshold:
         why_not = _too_little(signs, rules)
     evidence = (*companies, *_evidence(rules, found, {} if why_not else dict(themes)))
     if why_not:
-        return Verdict(False, reason=why_not, evidence=evidence, signs=signs, near=themes + short)
-    return Verdict(True, themes, sum(score for _, score in themes), evidence, "", signs, short)
+        verdict = Verdict(False, reason=why_not, evidence=evidence, signs=signs, near=themes + short)
+    else:
+        verdict = Verdict(True, themes, sum(score for _, score in themes), evidence, "", signs, short)
+    return Seen(verdict, page.texts, themes, short), bool(every)
 
 
 def _too_little(signs: Sequence[Sign], rules: Rules) -> str:
