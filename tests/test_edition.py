@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -400,3 +401,28 @@ def test_nothing_is_cut_that_need_not_be() -> None:
     assert _cap([100, 2, 0, 0]) == 38
     assert _cap([100, 100, 100, 100]) == 10
     assert _cap([]) >= 1
+
+
+# ------------------------------------------------------------------ what the second opinion doubts
+
+
+def doubted(story: Story) -> Story:
+    """Return the story with all its reports doubted."""
+    return replace(story, reports=tuple(replace(r, verdict=replace(r.verdict, doubted=True)) for r in story.reports))
+
+
+def test_what_is_doubted_comes_at_the_very_end() -> None:
+    """Whatever its theme; it is never left out for being doubted."""
+    edition = an_edition(doubted(a_story(1, themes=("compute",))), a_story(2, themes=("compute",)), a_story(3))
+    assert page(edition) == [("compute", [2], [], 0), ("", [3], [], 0), ("", [1], [], 0)]
+    assert [section.doubted for section in edition.sections] == [False, False, True]
+    assert edition.passed == ()
+    assert not edition.empty
+
+
+def test_a_digest_of_some_themes_is_told_what_is_doubted_of_these() -> None:
+    """And not what is doubted of others."""
+    stories = [doubted(a_story(1, themes=("agi",))), doubted(a_story(2, themes=("compute",))), doubted(a_story(3))]
+    edition = an_edition(*stories, plan=a_plan(themes=("agi",)))
+    assert page(edition) == [("", [1], [], 0)]
+    assert sorted(edition.passed) == [2, 3]

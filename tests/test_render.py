@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -587,3 +588,55 @@ def test_a_full_digest_stays_clear_of_the_clip() -> None:
     """Gmail hides what is beyond 102 KB; forty stories with five outlets each stay under 80."""
     edition = an_edition(a_section("compute", *(OHIO for _ in range(40))))
     assert len(show(edition).html.encode()) < 80 * 1024
+
+
+# ------------------------------------------------------------------ numbers, and what the second opinion says
+
+
+def numbered(number: int, **verdict: object) -> Judged:
+    """Return a report with a number, and a verdict in which these are changed."""
+    report = a_report(text="Redmond foots the bill for its lab, and 各付各账 is what it is called in Beijing.")
+    return replace(report, id=number, verdict=replace(report.verdict, **verdict))  # type: ignore[arg-type]
+
+
+def test_every_story_has_its_number() -> None:
+    """In full, in one line and as an update; as a link that writes to the owner, and plain in the text part."""
+    stories = [a_story(numbered(number)) for number in (17, 18, 19, 20)]
+    update = replace(stories[3], continues=ORACLE.continues)
+    edition = an_edition(
+        a_section("compute", stories[0], updates=(update,)),
+        Section(None, (stories[1],)),
+        Section(None, (stories[2],), doubted=True),
+    )
+    rendered = render(edition, environment(TEMPLATES), zone=SHANGHAI, owner="owner@example.org")
+    for number in (17, 18, 19, 20):
+        assert f"mailto:owner@example.org?subject=label%20{number}" in Page(rendered.html).hrefs
+        assert f"| #{number}\n" in rendered.text or f"| #{number}:" in rendered.text
+    assert "mailto:owner@example.org?subject=label%20NUMBER" in rendered.text
+    assert "Tell us by its number" in rendered.text.replace("\n", " ")
+    nobody = render(edition, environment(TEMPLATES), zone=SHANGHAI)
+    assert "#17" in Page(nobody.html).words
+    assert "mailto" not in nobody.html + nobody.text
+
+
+def test_what_has_no_keyword_says_what_it_reads_like() -> None:
+    """In words of the text, in both parts and languages; whatever they are, they stay words."""
+    words = ("foots the bill", "各付各账", "<b>bold</b>")
+    story = a_story(numbered(17, alone=("coverage",), reads_like=words))
+    for section in (a_section("compute", story), Section(None, (story,))):
+        rendered = show(an_edition(section))
+        assert "No keyword; reads like: foots the bill, 各付各账, <b>bold</b>" in rendered.text.replace("\n", " ")
+        assert "No keyword; reads like" in Page(rendered.html).words
+        assert '<span class="mark"' in rendered.html
+        assert "<b>bold" not in rendered.html
+    assert "无关键词命中" in show(an_edition(a_section("compute", story, language="zh"), language="zh")).text
+    assert "reads like" not in show(an_edition(a_section("compute", a_story(numbered(17))))).text
+
+
+def test_what_is_doubted_stands_under_a_heading_that_says_so() -> None:
+    """In both parts and languages."""
+    section = Section(None, (a_story(numbered(17, doubted=True)),), doubted=True)
+    rendered = show(an_edition(section))
+    for part in (rendered.text.replace("\n", " "), Page(rendered.html).words):
+        assert "Perhaps about the two: keywords match, the second opinion doubts it" in part
+    assert "复核存疑" in show(an_edition(section, language="zh")).text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -320,3 +321,103 @@ def test_a_link_to_the_same_address_is_no_second_outlet() -> None:
     [story] = cluster(reports)
     assert len(story.reports) == 2
     assert len(story.outlets) == 1
+
+
+# ------------------------------------------------------------------ across languages
+
+SENSE = {
+    "Microsoft halts its Ohio campus": (1.0, 0.0),
+    "微软暂停俄亥俄园区": (0.95, 0.3122),
+    "微软云业务增长放缓": (0.93, 0.3676),
+    "OpenAI hires a chief of staff": (0.0, 1.0),
+    "微软与OpenAI对簿公堂": (0.6, 0.8),
+}
+
+
+def sense(title: str) -> tuple[float, float]:
+    """Return what a headline means, as a vector of length 1."""
+    return SENSE[title]
+
+
+def pair(**second: object) -> list[Judged]:
+    """Return an English and a Chinese report that mean the same."""
+    return [
+        report(1, "Microsoft halts its Ohio campus", themes=(("compute", 1.0),)),
+        report(2, "微软暂停俄亥俄园区", **{"themes": (("compute", 1.0),), **second}),
+    ]
+
+
+def test_reports_in_two_languages_that_mean_the_same_are_one_story() -> None:
+    """Where headlines can be embedded; else they stay two."""
+    assert groups(cluster(pair())) == [[1], [2]]
+    assert groups(cluster(pair(), embed=sense)) == [[1, 2]]
+
+
+def test_only_the_nearest_in_the_other_language_is_joined() -> None:
+    """Two Chinese stories of a day do not meet through an English one."""
+    also = report(3, "微软云业务增长放缓", themes=(("compute", 1.0),))
+    assert groups(cluster([*pair(), also], embed=sense)) == [[1, 2], [3]]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        {"themes": (("agi", 1.0),)},
+        {"themes": ()},
+        {"published": DAY + timedelta(days=4)},
+    ],
+)
+def test_what_differs_in_theme_or_time_is_not_joined_by_meaning(second: dict[str, object]) -> None:
+    """Meaning alone is too weak a tie."""
+    assert len(cluster(pair(**second), embed=sense)) == 2
+
+
+def test_reports_in_one_language_are_not_joined_by_meaning() -> None:
+    """Headlines of one topic mean nearly the same, and are other news all the same."""
+    hits = [report(1, "微软暂停俄亥俄园区"), report(2, "微软云业务增长放缓")]
+    assert groups(cluster(hits, embed=sense)) == [[1], [2]]
+
+
+def test_a_report_continues_a_story_told_in_the_other_language() -> None:
+    """It is an update, not news."""
+    earlier = ToldStory(
+        9,
+        "Microsoft halts its Ohio campus",
+        "",
+        "en",
+        ("compute",),
+        ("A",),
+        (),
+        ("Microsoft halts its Ohio campus",),
+        DAY,
+    )
+    [story] = cluster([pair()[1]], [earlier], sense)
+    assert story.continues == earlier
+    [fresh] = cluster([pair()[1]], [earlier])
+    assert fresh.continues is None
+
+
+@LAW
+@given(st.lists(st.sampled_from(list(SENSE)), max_size=8), st.integers(0, 4))
+def test_joining_across_languages_loses_no_report(titles: list[str], hours: int) -> None:
+    """Each is in one story."""
+    hits = [report(n, title, published=DAY + timedelta(hours=hours * n)) for n, title in enumerate(titles)]
+    assert sorted(number for group in groups(cluster(hits, embed=sense)) for number in group) == list(range(len(hits)))
+
+
+# ------------------------------------------------------------------ doubt
+
+
+def doubted(hit: Judged) -> Judged:
+    """Return the hit with the second opinion doubting it."""
+    return replace(hit, verdict=replace(hit.verdict, doubted=True))
+
+
+def test_a_story_is_doubted_when_all_its_reports_are() -> None:
+    """One that nobody doubts tells it, and gives it its themes."""
+    title = "Microsoft halts its Ohio campus"
+    first, second = report(1, title, themes=(("agi", 9.0),)), report(2, title, themes=(("compute", 1.0),))
+    [story] = cluster([doubted(first), second])
+    assert (story.doubted, story.lead.id, story.themes) == (False, 2, ("compute",))
+    [story] = cluster([doubted(first), doubted(second)])
+    assert (story.doubted, story.lead.id, story.themes) == (True, 1, ("agi", "compute"))

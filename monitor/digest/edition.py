@@ -37,17 +37,19 @@ def compose(
     by_theme: dict[str | None, list[Story]] = {heading.name: [] for heading in chosen}
     if not plan.themes:
         by_theme[None] = []
+    doubted: list[Story] = []
     for story in stories:
         place = _place(story, by_theme)
         if place is _NOWHERE or not _tells_more(story):
             passed += [report.id for report in story.reports]
         else:
-            by_theme[place].append(story)
+            (doubted if story.doubted else by_theme[place]).append(story)
+    by_theme[_DOUBTED] = doubted
     cap = _cap([sum(story.continues is None for story in found) for found in by_theme.values()])
     sections, reports = [], 0
-    for heading in [*chosen, None][: len(by_theme)]:
-        found = by_theme[heading.name if heading else None]
-        section, hidden = _section(heading, found, cap)
+    headings_of = {heading.name: heading for heading in chosen}
+    for name, found in by_theme.items():
+        section, hidden = _section(headings_of.get(name or ""), found, cap, doubted=name == _DOUBTED)
         passed += [report.id for story in hidden for report in story.reports]
         reports += sum(len(story.reports) for story in found if story.continues is None)
         sections.append(section)
@@ -85,7 +87,7 @@ def _cap(counts: Sequence[int]) -> int:
     return max((cap for cap in range(1, MAX_STORIES + 1) if sum(min(n, cap) for n in counts) <= MAX_STORIES), default=1)
 
 
-_NOWHERE = "\0nowhere"
+_NOWHERE, _DOUBTED = "\0nowhere", "\0doubted"
 
 
 def _place(story: Story, by_theme: Mapping[str | None, list[Story]]) -> str | None:
@@ -101,10 +103,12 @@ def _tells_more(story: Story) -> bool:
     return story.continues is None or bool(set(story.outlets) - set(story.continues.outlets))
 
 
-def _section(heading: ThemeTitle | None, stories: Sequence[Story], cap: int) -> tuple[Section, list[Story]]:
+def _section(
+    heading: ThemeTitle | None, stories: Sequence[Story], cap: int, *, doubted: bool
+) -> tuple[Section, list[Story]]:
     new = sorted((s for s in stories if s.continues is None), key=_weight)
     updates = sorted((s for s in stories if s.continues is not None), key=_weight)
-    section = Section(heading, tuple(new[:cap]), tuple(updates[:cap]), more=len(new[cap:]))
+    section = Section(heading, tuple(new[:cap]), tuple(updates[:cap]), more=len(new[cap:]), doubted=doubted)
     return section, new[cap:] + updates[cap:]
 
 

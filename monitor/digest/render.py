@@ -141,6 +141,12 @@ def _headline(context: Context, news: Item | ToldStory) -> str:
 
 
 @pass_context
+def _wrong(context: Context, judged: Judged) -> str:
+    """Return the link that tells the owner that a report was judged wrong; empty where there is no owner."""
+    return mailto(context["owner"], f"label {judged.id}")
+
+
+@pass_context
 def _theme(context: Context, name: str) -> str:
     """Return the title of the theme `name`, or the name where the edition has no title for it."""
     return clean(context["titles"].get(name, name))
@@ -193,6 +199,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "summary": summary,
     "marked": marked,
     "words": words,
+    "reads_like": lambda judged: [clean(word) for word in judged.verdict.reads_like],
+    "wrong": _wrong,
     "href": href,
     "outlet": outlet,
     "everyone": everyone,
@@ -232,6 +240,8 @@ def render(edition: Edition, env: Environment, *, zone: tzinfo, owner: str = "",
         "language": edition.plan.language,
         "titles": {theme.name: theme.title for theme in (*edition.theme_titles, *titles)},
         "total": len(edition.stories) + sum(section.more for section in edition.sections),
+        "owner": owner,
+        "wrong": mailto(owner, "label NUMBER"),
         "unsubscribe": mailto(owner, f"unsubscribe {edition.plan.name}"),
         "missed": mailto(owner, f"missed {edition.plan.name}"),
         "version": version,
