@@ -1,8 +1,12 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY requirements/ requirements/
+# Of the extras: `semantic` adds a voice to the second opinion (120 MB), `learn` the command of that name (250 MB).
+ARG EXTRAS=""
 RUN python -m venv /opt/venv \
- && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements/run.lock \
+ && for set in run $EXTRAS; do \
+      /opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements/$set.lock || exit 1; \
+    done \
  && python -m venv /opt/build \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.lock
 COPY . .

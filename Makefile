@@ -7,10 +7,10 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test eval bench points lint locks clean
+.PHONY: help run demo test extras model model-check eval bench points lint locks clean
 
 help:  ## show this
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
 
 run: $(VENV)/.run  ## start the worker with feeds.yaml
 	@$(BIN)/monitor run
@@ -21,7 +21,15 @@ demo: $(VENV)/.run  ## show a digest of sample feeds, without network or setting
 test: $(VENV)/.dev  ## run every test
 	@$(BIN)/python -m pytest -n auto
 
-eval: $(VENV)/.run  ## figures of the rules on labelled items that they were not tuned on
+extras: $(VENV)/.extras  ## what `monitor learn` and the sense of the second opinion need (another 250 MB)
+
+model: $(VENV)/.extras  ## the shipped weights of the second opinion, learnt anew from labels/ (two minutes)
+	@$(BIN)/monitor --config feeds.yaml --data build/model learn --out monitor/weights
+
+model-check: $(VENV)/.extras $(VENV)/.dev  ## that the shipped weights are what labels/ teach, those of the sense too
+	@EMBED_ALL=1 $(BIN)/python -m pytest tests/test_learn.py tests/test_labels.py -k "shipped or sense"
+
+eval: $(VENV)/.run  ## figures on labelled items that nothing was tuned on or learnt from
 	@$(BIN)/monitor --config feeds.yaml evaluate labels/held-out
 
 bench: $(VENV)/.bench  ## how fast items are judged
@@ -38,8 +46,10 @@ lint: $(VENV)/.dev  ## ruff, mypy and the arrows of the house
 
 locks: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml -o requirements/run.lock
-	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --group dev -c requirements/run.lock -o requirements/dev.lock
-	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group bench -c requirements/run.lock -o requirements/bench.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra learn -c requirements/run.lock -o requirements/learn.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra semantic -c requirements/learn.lock -o requirements/semantic.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --group dev -c requirements/learn.lock -o requirements/dev.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group bench -c requirements/learn.lock -o requirements/bench.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group build -o requirements/build.lock
 
 clean:  ## remove what was set up (never ./data)
@@ -61,6 +71,12 @@ $(VENV)/.run: requirements/build.lock requirements/run.lock pyproject.toml | $(V
 $(VENV)/.dev: $(VENV)/.run requirements/dev.lock
 	@echo "setting up the tests, once ..."
 	@$(PIP) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.extras: $(VENV)/.run requirements/learn.lock requirements/semantic.lock
+	@echo "setting up the extras, once ..."
+	@$(PIP) --require-hashes -r requirements/learn.lock
+	@$(PIP) --require-hashes -r requirements/semantic.lock
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.run requirements/bench.lock

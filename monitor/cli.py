@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from monitor.digest.mail import Sender
     from monitor.environment import MailSettings
     from monitor.explain import Mark
-    from monitor.model import Edition, Item, Outcome, Rendered, Verdict
+    from monitor.match.blend import Second
+    from monitor.model import Edition, Item, Label, Outcome, Rendered, Verdict
     from monitor.store import Store
     from monitor.tune import Example
     from monitor.worker import Desk
@@ -107,7 +109,9 @@ def poll(
     settings = _settings()
     with hold(_Paths.data, "poll", wait=2), Store(_database()) as store, _progress("polling") as step:
         worker.meet_digests(settings, store, _now())
-        outcomes = worker.poll(settings, store, _now, everything=everything, tell=lambda outcome: step())
+        outcomes = worker.poll(
+            settings, store, _now, second=_second(settings), everything=everything, tell=lambda outcome: step()
+        )
     if not outcomes:
         print("no feed is due; --all polls them all the same")
         return
@@ -141,8 +145,9 @@ def digest(
     with Store(_database()) as store:
         worker.meet_digests(settings, store, _now())
         if preview:
-            edition = worker.make_edition(settings, plan, store, _now())
-            _print_preview(edition, worker.render_edition(edition, _desk(mail)), _desk(mail), out or Path("preview"))
+            desk = _desk(mail)
+            edition = worker.make_edition(settings, plan, store, _now(), embed=desk.embed)
+            _print_preview(edition, worker.render_edition(edition, desk), desk, out or Path("preview"))
             return
         with hold(_Paths.data, "deliver", wait=10):
             made = worker.digest(settings, plan, store, _desk(mail), _now())
@@ -198,15 +203,21 @@ def check(
 ) -> None:
     """Find every mistake of feeds.yaml, with its line and column, and run the themes' examples."""
     from monitor import config, environment
+    from monitor.advice import advice
 
     settings = config.load(file or _Paths.config)
     wrong = config.example_faults(settings)
     for line in wrong:
         _say(line)
+    for line in advice(settings, _Paths.data).remarks:
+        _say(line)
     _warn_of_strangers()
     environment.mail_settings()
     themes = ", ".join(settings.titles) or "none"
-    print(f"{settings.path}: {len(settings.enabled)} feeds, {len(settings.digests)} digests, themes: {themes}")
+    print(
+        f"{settings.path}: {len(settings.enabled)} feeds, {len(settings.digests)} digests, themes: {themes}; "
+        f"second opinion: {settings.second_opinion.mode}"
+    )
     if wrong:
         raise typer.Exit(1)
 
@@ -228,12 +239,11 @@ def explain(
         raise typer.BadParameter("name a stored item, or give --title (and --summary); not both", param_hint="ITEM")
     settings = _settings()
     news, before = _stored_item(item) if item else (config.made_up(title, summary), None)
-    verdict = judge(news, settings.rules, thorough=True)
+    verdict = judge(news, settings.rules, _second(settings), thorough=True)
     for line in explanation.explain(news, verdict, settings.rules, _colours()):
         print(line)
     if before and (before.covered, dict(before.themes)) != (verdict.covered, dict(verdict.themes)):
-        then = "a hit: " + (", ".join(dict(before.themes)) or "no theme") if before.covered else "not a hit"
-        print(f"  when it came in, under the rules of that day: {then}")
+        print(f"  when it came in, under the rules of that day: {explanation.in_short(before)}")
 
 
 def _stored_item(reference: str) -> tuple[Item, Verdict]:
@@ -277,16 +287,24 @@ def evaluate(
         ),
     ],
     predictions: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write what the rules say, as JSON lines.")
+        Path | None, typer.Option(metavar="FILE", help="Write what is said of each, as JSON lines.")
     ] = None,
     show: Annotated[bool, typer.Option("--misses", help="List every item that is judged otherwise.")] = False,
+    opinion: Annotated[
+        str, typer.Option(metavar="MODE", help="off, add or blend; what feeds.yaml says if not given.")
+    ] = "",
 ) -> None:
-    """Print precision, recall and F1 of the rules on labelled items, in all and by language."""
+    """Print precision, recall and F1 on labelled items, in all and by language."""
+    from monitor import explain as explanation
     from monitor import tune
 
     settings = _settings()
+    if opinion not in ("", "off", "add", "blend"):
+        raise typer.BadParameter("off, add or blend", param_hint="--opinion")
+    if opinion:
+        settings = replace(settings, second_opinion=settings.second_opinion.model_copy(update={"mode": opinion}))
     examples = tune.read_labels(gold)
-    verdicts = tune.predict(examples, settings.rules)
+    verdicts = tune.predict(examples, settings.rules, _second(settings))
     if predictions:
         try:
             predictions.write_text("".join(f"{line}\n" for line in tune.as_lines(examples, verdicts)), encoding="utf-8")
@@ -298,9 +316,192 @@ def evaluate(
             _print_scores(f"\n{language}: {len(some)} items", some, said, tuple(settings.titles))
     for example, verdict in tune.misses(examples, verdicts) if show else ():
         print(f"\n{example.id}: {example.title} | {example.summary}")
-        print(f"  labelled {_in_a_word(example.relevant, sorted(example.themes))}")
-        why = f": {verdict.reason}" if verdict.reason else ""
-        print(f"  judged   {_in_a_word(verdict.covered, [theme for theme, _ in verdict.themes])}{why}")
+        themes = ", ".join(sorted(example.themes)) or "no theme"
+        print(f"  labelled {'a hit: ' + themes if example.relevant else 'not a hit'}")
+        print(f"  judged   {explanation.in_short(verdict)}{f': {verdict.reason}' if verdict.reason else ''}")
+
+
+@app.command()
+def label(
+    item: Annotated[
+        str,
+        typer.Argument(
+            metavar="ITEM", help="A stored item: its number (#123 in a digest), address or words of its title."
+        ),
+    ] = "",
+    relevant: Annotated[str, typer.Option(metavar="yes|no", help="Is it about the companies together?")] = "",
+    themes: Annotated[
+        str, typer.Option(metavar="A,B", help="The themes it has, or none; says yes to --relevant.")
+    ] = "",
+    missed: Annotated[
+        str, typer.Option(metavar="URL", help="An item that no digest told and that should have been.")
+    ] = "",
+    title: Annotated[str, typer.Option(help="The headline of a missed item that no feed brought.")] = "",
+    summary: Annotated[str, typer.Option(help="The text below that headline.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take back what was said of the item.")] = False,
+) -> None:
+    """Say what an item is; `monitor learn` learns from it. Without arguments: list what was said."""
+    from monitor.locks import hold
+    from monitor.store import Store
+
+    said = {"": None, "yes": True, "no": False}
+    if relevant not in said:
+        raise typer.BadParameter("yes or no", param_hint="--relevant")
+    if item and missed:
+        raise typer.BadParameter("either a stored item or --missed", param_hint="ITEM")
+    named = _named_themes(themes)
+    if named is not None and said[relevant] is False:
+        raise typer.BadParameter("an item that is not relevant has no themes", param_hint="--themes")
+    if (title or summary) and not missed:
+        raise typer.BadParameter("only go with --missed", param_hint="--title, --summary")
+    if not (item or missed):
+        if relevant or themes or undo:
+            raise typer.BadParameter("name the item", param_hint="ITEM")
+        _print_labels()
+        return
+    truth = True if missed or named is not None else said[relevant]
+    if truth is None and not undo:
+        raise typer.BadParameter("say --relevant yes or no, or --themes", param_hint="ITEM")
+    found = _labelled_item(item or missed, title, summary, missed=bool(missed))
+    with hold(_Paths.data, "labels", wait=10), Store(_database()) as store:
+        if undo:
+            if not store.forget_label(found.key):
+                raise MonitorError(f"{found.key}: nothing was said of it")
+        else:
+            store.save_label(replace(found, relevant=bool(truth), themes=named if truth else ()))
+        labels = store.labels()
+        file = _export_labels(labels)
+    print(f"{'taken back' if undo else 'noted'}: {found.title}")
+    print(f"{len(labels)} labels, also in {file}; `monitor learn` takes them up")
+
+
+def _named_themes(text: str) -> tuple[str, ...] | None:
+    """Return the themes that are named; None where nothing is said of them.
+
+    Raises:
+        BadParameter: feeds.yaml has no such theme.
+    """
+    from monitor.faults import did_you_mean
+
+    if not text:
+        return None
+    names = [] if text == "none" else [name.strip() for name in text.split(",") if name.strip()]
+    known = list(_settings().titles)
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(
+                f"there is no theme {name!r}{did_you_mean(name, [*known, 'none'])}",
+                param_hint="--themes",
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def _labelled_item(reference: str, title: str, summary: str, *, missed: bool) -> Label:
+    """Return the label to be written, with the text of the item, nothing said yet."""
+    from monitor.config import made_up
+    from monitor.model import Label
+
+    if title:
+        news = replace(made_up(title, summary), link=reference)
+    else:
+        try:
+            news, _ = _stored_item(reference.removeprefix("#"))
+        except MonitorError as e:
+            raise MonitorError(
+                f"{e}\n  no feed brought it? then give --title, and --summary" if missed else str(e)
+            ) from e
+    return Label(news.link, news.title, news.summary, news.language, news.outlet, False, None, missed, _now())
+
+
+def _export_labels(labels: Sequence[Label]) -> Path:
+    """Write all labels beside the database, for other programs and for another worker."""
+    from monitor import tune
+
+    file = _Paths.data / "labels.jsonl"
+    fresh = file.with_suffix(".new")
+    try:
+        fresh.write_text("".join(f"{line}\n" for line in tune.label_lines(labels)), encoding="utf-8")
+        os.replace(fresh, file)
+    except OSError as e:
+        raise MonitorError(f"{file}: cannot be written: {e.strerror}; the label is in the database") from e
+    return file
+
+
+def _print_labels() -> None:
+    from monitor.store import Store
+
+    if not _database().exists():
+        raise MonitorError(f"{_database()}: no database yet; poll first")
+    with Store(_database()) as store:
+        labels = store.labels()
+    if not labels:
+        print("nothing was said of any item yet: monitor label NUMBER --relevant no")
+        return
+    rows = []
+    for one in labels:
+        themes = "?" if one.themes is None else ", ".join(one.themes) or "no theme"
+        word = f"a hit: {themes}" if one.relevant else "not a hit"
+        rows.append((f"{one.said:%Y-%m-%d}", word + ", missed" * one.missed, one.title, one.link))
+    _print_table(("said", "label", "title", "address"), rows)
+
+
+@app.command()
+def learn(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="More labelled items, such as another worker's labels.jsonl."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write the weights; the data folder if not given.")
+    ] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only print what it would be worth.")] = False,
+) -> None:
+    """Train the second opinion on the labelled items that came along and on your own; say what it is worth."""
+    from monitor import advice, sense
+    from monitor.store import Store
+
+    try:
+        from monitor import learn as school
+    except ModuleNotFoundError as e:
+        raise MonitorError(f"learning needs {e.name}: install the extra 'learn' (make extras)") from e
+    settings = _settings()
+    own = []
+    if _database().exists():
+        with Store(_database()) as store:
+            own = store.labels()
+    sensed = settings.second_opinion.sense and sense.installed()
+    with school.Remembered(_Paths.data / "sense.npz") as memory, _progress("reading labelled items") as step:
+        lessons = school.gather(settings.rules, own, files or [], memory.embed if sensed else None, step)
+    companies, themes = [c.name for c in settings.rules.companies], [t.name for t in settings.rules.themes]
+    learnt = school.learn(lessons, companies, themes)
+    for line in school.report(lessons, learnt, settings):
+        print(line)
+    if not dry:
+        folder = out or _Paths.data
+        advice.write(folder, learnt.weights, learnt.sense)
+        print(f"\nwritten to {folder / advice.PLAIN}" + (f" and {advice.SEMANTIC}" if learnt.sense else ""))
+        if settings.second_opinion.mode == "off":
+            print(f"{settings.path}: second_opinion is off, so nobody hears it")
+
+
+@app.command()
+def suggest(
+    since: Annotated[int, typer.Option(metavar="DAYS", min=1, help="Look at stored items of so many days.")] = 30,
+    most: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many for each theme.")] = 8,
+) -> None:
+    """Propose keywords: what the second opinion leans on and the keywords lack, with the items that each would add."""
+    from datetime import timedelta
+
+    from monitor import suggest as suggestions
+    from monitor.store import Store
+
+    settings = _settings()
+    own, stored = [], []
+    if _database().exists():
+        with Store(_database()) as store:
+            own, stored = store.labels(), store.items_since(_now() - timedelta(days=since))
+    lines = list(suggestions.suggest(settings, _Paths.data, own, stored, most))
+    print("\n".join(lines) or "nothing to suggest")
 
 
 def _print_scores(head: str, examples: list[Example], verdicts: list[Verdict], themes: tuple[str, ...]) -> None:
@@ -309,10 +510,6 @@ def _print_scores(head: str, examples: list[Example], verdicts: list[Verdict], t
     print(head)
     for name, score in tune.score(examples, verdicts, themes).items():
         print(f"{name:<14} P {score.precision:.3f}  R {score.recall:.3f}  F1 {score.f1:.3f}{score.counts()}")
-
-
-def _in_a_word(relevant: bool, themes: list[str]) -> str:
-    return ", ".join(themes) or "no theme" if relevant else "irrelevant"
 
 
 # ---------------------------------------------------------------- looking after it
@@ -442,6 +639,12 @@ def _settings() -> Settings:
     return config.load(_Paths.config)
 
 
+def _second(settings: Settings) -> Second | None:
+    from monitor.advice import advice
+
+    return advice(settings, _Paths.data).second
+
+
 def _database() -> Path:
     from monitor.store import FILE_NAME
 
@@ -453,10 +656,11 @@ def _outbox() -> Path:
 
 
 def _desk(mail: MailSettings) -> Desk:
-    from monitor import resources
+    from monitor import resources, sense
     from monitor.worker import Desk
 
-    return Desk(resources.templates(_Paths.config), mail.sender, mail.sender)
+    embed = sense.embed if sense.installed() else None
+    return Desk(resources.templates(_Paths.config), mail.sender, mail.sender, embed)
 
 
 def _sender(mail: MailSettings) -> Sender:

@@ -20,6 +20,7 @@ from monitor import slots
 from monitor.errors import ConfigError, Fault, QueryError
 from monitor.faults import KeywordError, did_you_mean, faults_of, place_of, read_yaml
 from monitor.feeds.normalise import language_of
+from monitor.match.blend import Second
 from monitor.match.judge import judge
 from monitor.match.query import Query
 from monitor.match.rules import THRESHOLD, Company, Rules, Theme
@@ -227,6 +228,23 @@ class ThemePart(_Part):
     examples: ExamplesPart = ExamplesPart()
 
 
+Likelihood = Annotated[float, Field(gt=0, lt=1)]
+
+
+class SecondOpinionPart(_Part):
+    """`second_opinion`: a mode alone, or these keys."""
+
+    mode: Literal["off", "add", "blend"] = "off"
+    sense: bool = True  # where the extra is installed
+    coverage: Likelihood = 0.5
+    theme: Likelihood = 0.45  # a little under even: a theme too many costs a reader less than one missed
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_alone(cls, value: Any) -> Any:
+        return {"mode": "off" if value is False else value} if isinstance(value, (str, bool)) else value
+
+
 class FilePart(_Part):
     """The whole of feeds.yaml."""
 
@@ -234,6 +252,7 @@ class FilePart(_Part):
     feeds: list[FeedPart] = Field(min_length=1)
     coverage: CoveragePart
     themes: dict[str, ThemePart] = {}
+    second_opinion: SecondOpinionPart = SecondOpinionPart()
     retention: Retention = timedelta(days=365)
 
 
@@ -251,6 +270,7 @@ class Settings:
     rules: Rules
     titles: Mapping[str, Mapping[str, str]]
     retention: timedelta
+    second_opinion: SecondOpinionPart = field(default_factory=SecondOpinionPart)
     examples: Mapping[str, ExamplesPart] = field(default_factory=dict)
 
     @property
@@ -308,7 +328,7 @@ def _in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
 
 
 def example_faults(settings: Settings) -> list[str]:
-    """Run each theme's examples through the rules; return a line for each that comes out wrong."""
+    """Run each theme's examples through the rules alone; return a line for each that comes out wrong."""
     lines = []
     for theme, examples in settings.examples.items():
         for title, wanted in [(t, True) for t in examples.hits] + [(t, False) for t in examples.misses]:
@@ -320,9 +340,11 @@ def example_faults(settings: Settings) -> list[str]:
     return lines
 
 
-def try_title(rules: Rules, title: str, summary: str = "", language: str = "", outlet: str = "") -> Verdict:
+def try_title(
+    rules: Rules, title: str, summary: str = "", language: str = "", outlet: str = "", second: Second | None = None
+) -> Verdict:
     """Judge a text that is in no feed."""
-    return judge(made_up(title, summary, language, outlet), rules)
+    return judge(made_up(title, summary, language, outlet), rules, second)
 
 
 def made_up(title: str, summary: str = "", language: str = "", outlet: str = "") -> Item:
@@ -369,6 +391,7 @@ def _settings(path: Path, fingerprint: str, parsed: FilePart) -> Settings:
             name: {str(lang): words for lang, words in theme.title.items()} for name, theme in parsed.themes.items()
         },
         retention=parsed.retention,
+        second_opinion=parsed.second_opinion,
         examples={name: theme.examples for name, theme in parsed.themes.items()},
     )
 
@@ -387,7 +410,11 @@ def _queries(sources: Iterable[str]) -> tuple[Query, ...]:
 
 
 def _known_keys(path: Sequence[str | int]) -> set[str]:
-    parts: dict[str, type[BaseModel]] = {"feeds": FeedPart, "digests": DigestPart}
+    parts: dict[str, type[BaseModel]] = {
+        "feeds": FeedPart,
+        "digests": DigestPart,
+        "second_opinion": SecondOpinionPart,
+    }
     if not path:
         part: type[BaseModel] = FilePart
     elif path[0] == "coverage":

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from monitor.match.opinion import COVERAGE, RULES, SENSE, WORDS
 from monitor.match.rules import Rules
 from monitor.model import Evidence, Item, Verdict
 
 Mark = Callable[[str, str], str]
 """Kind (company, theme or sign) and words → the words as they are shown."""
 
+VOICES = {RULES: "what the keywords found", WORDS: "the words", SENSE: "the sense"}
 BRACKETS = {"company": ("[", "]"), "theme": ("{", "}"), "sign": ("<", ">")}
 
 
@@ -21,8 +23,10 @@ def in_brackets(kind: str, words: str) -> str:
 
 def explain(item: Item, verdict: Verdict, rules: Rules, mark: Mark = in_brackets) -> Iterator[str]:
     """Yield the lines that explain a verdict: the text with its words marked, the points, the themes."""
-    if verdict.covered:
-        yield f"a hit: {', '.join(f'{name} ({score:g})' for name, score in verdict.themes) or 'no theme'}"
+    if verdict.doubted:
+        yield f"a hit that the second opinion doubts: {_scored(verdict)}"
+    elif verdict.covered:
+        yield f"a hit: {_scored(verdict)}"
     else:
         yield f"not a hit: {verdict.reason}"
     kinds = {e: _kind(e, rules) for e in verdict.evidence}
@@ -35,6 +39,20 @@ def explain(item: Item, verdict: Verdict, rules: Rules, mark: Mark = in_brackets
         yield "  marked   " + ", ".join(mark(kind, words) for kind, words in legend.items() if kind in kinds.values())
     yield from _coverage(item, verdict, rules)
     yield from _themes(item, verdict, rules)
+    yield from _second(verdict)
+
+
+def in_short(verdict: Verdict) -> str:
+    """Return a verdict in a few words."""
+    if not verdict.covered:
+        return "not a hit"
+    doubt = ", doubted" if verdict.doubted else ""
+    return f"a hit{doubt}: {', '.join(dict(verdict.themes)) or 'no theme'}"
+
+
+def _scored(verdict: Verdict) -> str:
+    named = [f"{name} ({score:.3g}{', no keyword' * (name in verdict.alone)})" for name, score in verdict.themes]
+    return ", ".join(named) or "no theme"
 
 
 def _kind(evidence: Evidence, rules: Rules) -> str:
@@ -96,3 +114,13 @@ def _words(item: Item, verdict: Verdict, clause: str, keyword: str = "", field: 
         if e.clause == clause and keyword in ("", e.keyword) and field in ("", e.field)
     ]
     return ", ".join(dict.fromkeys(found))
+
+
+def _second(verdict: Verdict) -> Iterator[str]:
+    for heard in verdict.heard:
+        of = "coverage" if heard.question == COVERAGE else f"theme {heard.question}, if it is coverage"
+        voices = ", ".join(f"{said:+.1f} by {VOICES[voice]}" for voice, said in heard.voices)
+        yield f"  second opinion: {heard.likelihood:.0%} {of}"
+        yield f"    {heard.base:+.1f} to begin with, {voices}"
+    if verdict.reads_like:
+        yield f"  no keyword; reads like {', '.join(verdict.reads_like)}"

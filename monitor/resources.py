@@ -16,6 +16,17 @@ def templates(config: Path) -> Path:
     return checkout if (checkout / "digest.html").is_file() else PACKAGE / "_templates"
 
 
+def weights() -> Path:
+    """Return the folder of the weights that came along."""
+    return PACKAGE / "weights"
+
+
+def labels() -> Path:
+    """Return the folder of the labelled items that came along."""
+    checkout = PACKAGE.parent / "labels"
+    return checkout if checkout.is_dir() else PACKAGE / "_labels"
+
+
 def shipped_config() -> Path:
     """Return the feeds.yaml that came along."""
     checkout = PACKAGE.parent / "feeds.yaml"

@@ -27,10 +27,12 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
 from monitor import config, slots, worker
+from monitor.advice import Advice, advice, weights_state
 from monitor.config import Settings
 from monitor.digest.mail import Sender
 from monitor.errors import ConfigError, MonitorError
 from monitor.locks import hold
+from monitor.match.blend import Second
 from monitor.model import Outcome, State
 from monitor.store import FILE_NAME, Store
 
@@ -72,6 +74,8 @@ class Runner:
         self._one_reload = threading.Lock()
         self._one_delivery = threading.Lock()
         self._rejected = ""
+        self._opinion: Second | None = None
+        self._advised: tuple[str, object] | None = None
         # A late job runs late rather than never, and once for all the times that it was missed.
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
@@ -106,11 +110,28 @@ class Runner:
         try:
             with self._job("poll") as store, hold(self.office.data, "poll", wait=30):
                 self.reload(store)
-                outcomes = worker.poll(self.settings, store, self.office.clock, stop=self.stop, tell=_log_failure)
+                second = self._second(store)
+                outcomes = worker.poll(
+                    self.settings, store, self.office.clock, second=second, stop=self.stop, tell=_log_failure
+                )
                 if outcomes:
                     _log_poll(outcomes)
         finally:
             self._polled.set()
+
+    def _second(self, store: Store) -> Second | None:
+        """Return the second opinion, read anew when its weights or feeds.yaml changed; none while it is broken."""
+        state = (self.settings.fingerprint, weights_state(self.office.data))
+        if state != self._advised:
+            fault = ""
+            try:
+                found = advice(self.settings, self.office.data)
+            except MonitorError as e:
+                found, fault = Advice(None), f"the second opinion is not heard: {e}"
+                log.error("second opinion not heard", reason=str(e))  # noqa: TRY400 (a line for a person)
+            store.note("second opinion", fault, self.office.clock())
+            self._opinion, self._advised = found.second, state
+        return self._opinion
 
     def editions(self) -> None:
         """Freeze the editions that are due, then deliver what is in the outbox."""

@@ -30,6 +30,7 @@ from monitor.model import (
     Item,
     JobRun,
     Judged,
+    Label,
     Message,
     Receipt,
     State,
@@ -141,6 +142,21 @@ def m003_jobs_and_notes(db: Database) -> None:
     """Create what the worker says of itself."""
     _table(db, "jobs").create({"name": str, "started": str, "finished": str, "succeeded": str, "error": str}, pk="name")
     _table(db, "notes").create({"name": str, "text": str, "since": str}, pk="name")
+
+
+@migrations()
+def m004_second_opinion_labels(db: Database) -> None:
+    """Create what the second opinion says, and what readers say of items."""
+    verdicts = _table(db, "verdicts")
+    for column, kind in (("likelihood", float), ("doubted", int), ("alone", str), ("reads_like", str)):
+        verdicts.add_column(column, kind)
+    _table(db, "labels").create(
+        {
+            "key": str, "link": str, "title": str, "summary": str, "language": str, "outlet": str,
+            "relevant": int, "themes": str, "missed": int, "said": str,
+        },
+        pk="key",
+    )  # fmt: skip
 
 
 class Store:
@@ -297,9 +313,15 @@ class Store:
 
     def _save_verdict(self, item_id: int, verdict: Verdict, judged: datetime) -> None:
         self._run(
-            "INSERT OR REPLACE INTO verdicts (item_id, covered, score, reason, judged) VALUES (?,?,?,?,?)",
-            (item_id, int(verdict.covered), verdict.score, verdict.reason, _iso(judged)),
-        )
+            "INSERT OR REPLACE INTO verdicts"
+            " (item_id, covered, score, reason, judged, likelihood, doubted, alone, reads_like)"
+            " VALUES (?,?,?,?,?,?,?,?,?)",
+            (
+                item_id, int(verdict.covered), verdict.score, verdict.reason, _iso(judged),
+                round(verdict.heard[0].likelihood, 4) if verdict.heard else None, int(verdict.doubted),
+                json.dumps(verdict.alone), json.dumps(verdict.reads_like, ensure_ascii=False),
+            ),
+        )  # fmt: skip
         self._run("DELETE FROM item_themes WHERE item_id = ?", (item_id,))
         self._run("DELETE FROM evidence WHERE item_id = ?", (item_id,))
         self._conn.executemany(
@@ -357,7 +379,7 @@ class Store:
     def untold_hits(self, digest: str) -> list[Judged]:
         """Return the hits that this digest has not settled yet, oldest first."""
         rows = self._rows(
-            "SELECT items.*, covered, verdicts.score, verdicts.reason FROM items"
+            "SELECT items.*, verdicts.* FROM items"
             " JOIN verdicts ON verdicts.item_id = items.id AND verdicts.covered = 1"
             " JOIN digests ON digests.name = :d"
             " LEFT JOIN told ON told.digest = :d AND told.item_id = items.id"
@@ -476,6 +498,9 @@ class Store:
                     row["score"] or 0.0,
                     self._evidence(row["id"]),
                     row["reason"] or "",
+                    doubted=bool(row["doubted"]),
+                    alone=_words(row["alone"]),
+                    reads_like=_words(row["reads_like"]),
                 ),
                 row["id"],
             )
@@ -496,7 +521,7 @@ class Store:
 
     def find_items(self, reference: str, limit: int = 20) -> list[Judged]:
         """Return the item of that number, address or key, else those whose title holds `reference`, newest first."""
-        what = "SELECT items.*, covered, score, reason FROM items LEFT JOIN verdicts ON item_id = items.id WHERE "
+        what = "SELECT items.*, verdicts.* FROM items LEFT JOIN verdicts ON item_id = items.id WHERE "
         exact = self._rows(
             what + "items.id = ? OR link = ? OR key = ? LIMIT ?", (reference, reference, reference, limit)
         )
@@ -504,6 +529,45 @@ class Store:
         return self._judged(
             exact or self._rows(what + "title LIKE ? ESCAPE '!' ORDER BY published DESC LIMIT ?", (f"%{words}%", limit))
         )
+
+    def items_since(self, since: datetime) -> list[Judged]:
+        """Return every item first seen after `since` whose text is still kept, hit or not, newest first."""
+        return self._judged(
+            self._rows(
+                "SELECT items.*, verdicts.* FROM items JOIN verdicts ON item_id = items.id"
+                " WHERE first_seen > ? AND title <> '' ORDER BY first_seen DESC, items.id",
+                (_iso(since),),
+            )
+        )
+
+    # ------------------------------------------------------------ labels
+
+    def save_label(self, label: Label) -> None:
+        """Keep what a reader said of an item; it replaces what was said of the same item before."""
+        row = {
+            **{name: _plain(getattr(label, name)) for name in Label.__dataclass_fields__},
+            "key": label.key,
+            "relevant": int(label.relevant),
+            "missed": int(label.missed),
+            "themes": None if label.themes is None else json.dumps(label.themes),
+        }
+        with self._write():
+            _table(self._db, "labels").upsert(row, pk="key")
+
+    def forget_label(self, key: str) -> bool:
+        """Take back what was said of the item of that address or title; False where nothing was."""
+        with self._write():
+            return self._run("DELETE FROM labels WHERE key = ?", (key,)) > 0
+
+    def labels(self) -> list[Label]:
+        """Return all labels, the oldest first."""
+        return [
+            Label(
+                row["link"], row["title"], row["summary"], row["language"], row["outlet"], bool(row["relevant"]),
+                None if row["themes"] is None else _words(row["themes"]), bool(row["missed"]), _must(row["said"]),
+            )
+            for row in self._rows("SELECT * FROM labels ORDER BY said, key")
+        ]  # fmt: skip
 
     # ------------------------------------------------------------ the outbox
 
@@ -673,6 +737,10 @@ def _time(text: str | None) -> datetime | None:
 
 def _must(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def _words(text: str | None) -> tuple[str, ...]:
+    return tuple(json.loads(text)) if text else ()
 
 
 def _plain(value: Any) -> Any:

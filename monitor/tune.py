@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.config import try_title
 from monitor.errors import MonitorError
 from monitor.feeds.normalise import plain_text
+from monitor.match.blend import Second
 from monitor.match.rules import Rules
-from monitor.model import Verdict
+from monitor.model import Label, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled item."""
+    """One labelled item; without `themes_known` only its relevance was said."""
 
     id: str
     title: str
@@ -27,6 +28,7 @@ class Example:
     language: str = ""
     source: str = ""
     event: str = ""
+    themes_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +87,44 @@ def _example(path: Path, number: int, line: str) -> Example:
             str(row["title"]),
             str(row.get("summary") or ""),
             _truth(row["relevant"]),
-            _names(row["themes"]),
+            _names([] if row["themes"] is None else row["themes"]),
             str(row.get("lang") or ""),
             str(row.get("source") or ""),
             str(row.get("event") or ""),
+            row["themes"] is not None,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         what = f"{e} is missing" if isinstance(e, KeyError) else str(e)
         raise MonitorError(
             f"{path}:{number}: not a labelled item ({what}); it needs id, title, relevant, themes"
         ) from e
+
+
+def of_label(label: Label) -> Example:
+    """Return what a reader said as a labelled item; each is an event of its own."""
+    known = label.themes is not None or not label.relevant
+    themes = frozenset(label.themes or ())
+    return Example(
+        label.key, label.title, label.summary, label.relevant, themes, label.language, label.outlet, label.key, known
+    )
+
+
+def label_lines(labels: Iterable[Label]) -> Iterator[str]:
+    """Yield labels as `read_labels` reads them, one JSON object a line."""
+    for label in labels:
+        row = {
+            "id": label.key,
+            "lang": label.language,
+            "source": label.outlet,
+            "title": label.title,
+            "summary": label.summary,
+            "relevant": label.relevant,
+            "themes": None if label.themes is None and label.relevant else list(label.themes or ()),
+            "event": label.key,
+            "missed": label.missed,
+            "said": label.said.isoformat(),
+        }
+        yield json.dumps(row, ensure_ascii=False)
 
 
 def _truth(value: object) -> bool:
@@ -109,19 +139,23 @@ def _names(value: object) -> frozenset[str]:
     return frozenset(value)
 
 
-def predict(examples: Sequence[Example], rules: Rules) -> list[Verdict]:
+def predict(examples: Sequence[Example], rules: Rules, second: Second | None = None) -> list[Verdict]:
     """Judge the examples as if they came from a feed: markup and entities go first."""
     return [
-        try_title(rules, plain_text(example.title), plain_text(example.summary), example.language, example.source)
-        for example in examples
+        try_title(rules, plain_text(e.title), plain_text(e.summary), e.language, e.source, second) for e in examples
     ]
+
+
+def said(verdict: Verdict) -> frozenset[str]:
+    """Return the themes that are said of an item; a hit that the second opinion doubts counts as none."""
+    return frozenset(dict(verdict.themes)) if verdict.sure else frozenset()
 
 
 def as_lines(examples: Sequence[Example], verdicts: Sequence[Verdict]) -> Iterator[str]:
     """Yield a JSON line for each prediction: id, relevant, themes."""
     for example, verdict in zip(examples, verdicts, strict=True):
-        themes = [theme for theme, _ in verdict.themes]
-        yield json.dumps({"id": example.id, "relevant": verdict.covered, "themes": themes}, ensure_ascii=False)
+        themes = [theme for theme, _ in verdict.themes if theme in said(verdict)]
+        yield json.dumps({"id": example.id, "relevant": verdict.sure, "themes": themes}, ensure_ascii=False)
 
 
 def by_language(
@@ -136,7 +170,8 @@ def by_language(
 def misses(examples: Sequence[Example], verdicts: Sequence[Verdict]) -> Iterator[tuple[Example, Verdict]]:
     """Yield the examples that were judged otherwise than they are labelled."""
     for example, verdict in zip(examples, verdicts, strict=True):
-        if (example.relevant, example.themes) != (verdict.covered, frozenset(dict(verdict.themes))):
+        themes = example.themes if example.themes_known else said(verdict)
+        if (example.relevant, themes) != (verdict.sure, said(verdict)):
             yield example, verdict
 
 
@@ -151,10 +186,11 @@ def score(examples: Sequence[Example], verdicts: Sequence[Verdict], themes: Sequ
             raise MonitorError(
                 f"{example.id}: there is no theme {unknown[0]!r}; known here: {', '.join(themes) or 'none'}"
             )
-    said = [{theme for theme, _ in verdict.themes} for verdict in verdicts]
-    scores = {"relevance": Score.of([(e.relevant, v.covered) for e, v in zip(examples, verdicts, strict=True)])}
+    pairs = list(zip(examples, verdicts, strict=True))
+    scores = {"relevance": Score.of([(example.relevant, verdict.sure) for example, verdict in pairs])}
+    known = [(example.themes, said(verdict)) for example, verdict in pairs if example.themes_known]
     for theme in themes:
-        scores[theme] = Score.of([(theme in e.themes, theme in s) for e, s in zip(examples, said, strict=True)])
+        scores[theme] = Score.of([(theme in labelled, theme in given) for labelled, given in known])
     if of := [scores[theme] for theme in themes if scores[theme].tp + scores[theme].fp + scores[theme].fn]:
         scores["themes macro"] = Score(
             sum(s.precision for s in of) / len(of), sum(s.recall for s in of) / len(of), sum(s.f1 for s in of) / len(of)

@@ -30,11 +30,13 @@ from monitor.digest import edition as editions
 from monitor.digest import mail, stories
 from monitor.digest.message import compose, make_message_id
 from monitor.digest.render import environment, render
+from monitor.digest.stories import Embed
 from monitor.errors import MonitorError
 from monitor.feeds import politeness
 from monitor.feeds.fetch import DEADLINE, fetch_all
 from monitor.feeds.normalise import normalise, told_apart
 from monitor.feeds.parse import parse
+from monitor.match.blend import Second
 from monitor.match.judge import judge
 from monitor.match.rules import Rules
 from monitor.model import (
@@ -74,6 +76,7 @@ def poll(
     store: Store,
     clock: Clock,
     *,
+    second: Second | None = None,
     everything: bool = False,
     stop: threading.Event | None = None,
     deadline: float = DEADLINE,
@@ -93,7 +96,7 @@ def poll(
         before = {feed.url: state for feed, state in due}
         async with aclosing(fetch_all(due, stop, deadline=deadline)) as answers:
             async for feed, response in answers:
-                outcome = _settle_safely(feed, before[feed.url], response, settings.rules, store, clock())
+                outcome = _settle_safely(feed, before[feed.url], response, settings.rules, second, store, clock())
                 tell(outcome)
                 outcomes.append(outcome)
         return outcomes
@@ -102,11 +105,11 @@ def poll(
 
 
 def _settle_safely(
-    feed: Feed, state: FeedState, response: Response, rules: Rules, store: Store, now: datetime
+    feed: Feed, state: FeedState, response: Response, rules: Rules, second: Second | None, store: Store, now: datetime
 ) -> Outcome:
     """Settle one answer; a bug that one document sets off fails its feed and no other, and backs off like a failure."""
     try:
-        return settle(feed, state, response, rules, store, now)
+        return settle(feed, state, response, rules, second, store, now)
     except MonitorError:
         raise
     except Exception as e:
@@ -115,7 +118,9 @@ def _settle_safely(
         return _failed(feed, state, Failure(reason, seconds=response.seconds), store, now)
 
 
-def settle(feed: Feed, state: FeedState, response: Response, rules: Rules, store: Store, now: datetime) -> Outcome:
+def settle(
+    feed: Feed, state: FeedState, response: Response, rules: Rules, second: Second | None, store: Store, now: datetime
+) -> Outcome:
     """Take in one answer: judge what is new in it and save that together with the feed's state."""
     if isinstance(response, Failure):
         return _failed(feed, state, response, store, now)
@@ -131,7 +136,7 @@ def settle(feed: Feed, state: FeedState, response: Response, rules: Rules, store
         return _failed(feed, state, Failure(parsed.reason, seconds=response.seconds), store, now)
     last_ok = state.last_ok if store.knows(feed.url) else None  # an empty feed has not been seen yet
     items = read_items(parsed, feed, now, last_ok, response.url)
-    new, changed = (judge_all(part, rules) for part in store.news_of(items))
+    new, changed = (judge_all(part, rules, second) for part in store.news_of(items))
     store.save_poll(
         politeness.after_success(state, feed, response, now, body_hash=body_hash, parsed=parsed), new, changed
     )
@@ -151,9 +156,9 @@ def read_items(parsed: Parsed, feed: Feed, now: datetime, last_ok: datetime | No
     return told_apart([normalise(entry, feed, parsed, now=now, last_ok=last_ok, base=base) for entry in parsed.entries])
 
 
-def judge_all(items: Iterable[Item], rules: Rules) -> list[Judged]:
+def judge_all(items: Iterable[Item], rules: Rules, second: Second | None = None) -> list[Judged]:
     """Judge items; pure and picklable, so that a pool of processes can do it."""
-    return [Judged(item, judge(item, rules)) for item in items]
+    return [Judged(item, judge(item, rules, second)) for item in items]
 
 
 def _failed(feed: Feed, state: FeedState, failure: Failure, store: Store, now: datetime) -> Outcome:
@@ -166,11 +171,12 @@ def _failed(feed: Feed, state: FeedState, failure: Failure, store: Store, now: d
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What the digest needs beside the database: templates, and whom the mail is from."""
+    """What the digest needs beside the database: templates, whom the mail is from, and what embeds headlines."""
 
     templates: Path
     sender: str
     owner: str = ""
+    embed: Embed | None = None
 
 
 def meet_digests(settings: Settings, store: Store, now: datetime, before: Settings | None = None) -> None:
@@ -184,14 +190,20 @@ def meet_digests(settings: Settings, store: Store, now: datetime, before: Settin
 
 
 def make_edition(
-    settings: Settings, plan: DigestPlan, store: Store, now: datetime, slot: datetime | None = None
+    settings: Settings,
+    plan: DigestPlan,
+    store: Store,
+    now: datetime,
+    slot: datetime | None = None,
+    embed: Embed | None = None,
 ) -> Edition:
-    """Gather what a digest has to tell; reads only."""
+    """Gather what a digest has to tell; reads only. `embed` joins reports across languages."""
     hits = store.untold_hits(plan.name)
     told = store.told_links(plan.name, [hit.item.link for hit in hits])
     repeats = [hit.id for hit in hits if hit.item.link in told]
     fresh = [hit for hit in hits if hit.item.link not in told]
-    found = stories.cluster(fresh, store.recent_stories(plan.name, now - RECENT))
+    heard = settings.second_opinion.mode != "off" and settings.second_opinion.sense
+    found = stories.cluster(fresh, store.recent_stories(plan.name, now - RECENT), embed if heard else None)
     return editions.compose(
         plan,
         found,
@@ -243,7 +255,7 @@ def digest(
     deceive: when no feed answers, or when there is a notice that the reader must see.
     """
     meet_digests(settings, store, now)
-    edition = make_edition(settings, plan, store, now, slot)
+    edition = make_edition(settings, plan, store, now, slot, desk.embed)
     messages: list[Message] = []
     if not edition.empty or plan.empty == "send" or edition.notices or edition.silent:
         messages = make_messages(edition, render_edition(edition, desk), desk, secrets.token_hex(6))

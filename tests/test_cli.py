@@ -276,8 +276,10 @@ def test_evaluate_tells_languages_apart_and_lists_misses(shell: Shell) -> None:
     done = shell("evaluate", "gold", "--misses").stdout
     assert done.startswith("3 items\n")
     assert re.findall(r"^(\w+): (\d) items", done, re.M) == [("en", "2"), ("zh", "1")]
-    assert "Redmond and its lab: Redmond and its lab | \n  labelled compute\n  judged   irrelevant: no name" in done
-    assert "微软OpenAI: 微软OpenAI | \n  labelled compute\n  judged   no theme\n" in done
+    assert (
+        "Redmond and its lab: Redmond and its lab | \n  labelled a hit: compute\n  judged   not a hit: no name" in done
+    )
+    assert "微软OpenAI: 微软OpenAI | \n  labelled a hit: compute\n  judged   a hit: no theme\n" in done
     assert f"{NEWS}: {NEWS}" not in done
 
 
@@ -357,3 +359,162 @@ def test_a_test_mail_without_a_server_is_no_success(shell: Shell) -> None:
         "environment: MONITOR_SMPT_HOST is not a setting; did you mean MONITOR_SMTP_HOST?",
         "environment: MONITOR_SMTP_HOST: no mail server is set, so there is none to test",
     ]
+
+
+# ---------------------------------------------------------------- labels, learning, suggestions
+
+PLAIN = "second_opinion: {mode: blend, sense: false}\n"
+"""Without the extra or with it, tests do not wait for thousands of embeddings."""
+
+
+def polled(shell: Shell) -> None:
+    """Store the one item, with number 1."""
+    shell("poll")
+
+
+def test_a_reader_says_what_an_item_is(shell: Shell) -> None:
+    """By its number in the digest; kept in the database and beside it, and taken back again."""
+    polled(shell)
+    done = shell("label", "#1", "--relevant", "no")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"noted: {NEWS}\n1 labels, also in ")
+    file = shell.folder / "data" / "labels.jsonl"
+    [row] = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert (row["title"], row["relevant"], row["themes"]) == (NEWS, False, [])
+    shell("label", "1", "--themes", "compute,agi")
+    [row] = [json.loads(line) for line in file.read_text("utf-8").splitlines()]
+    assert (row["relevant"], row["themes"]) == (True, ["compute", "agi"])
+    assert shell("label").stdout.splitlines()[1].split("\t")[1:3] == ["a hit: compute, agi", NEWS]
+    assert shell("evaluate", "data/labels.jsonl").returncode == 0
+    assert shell("label", "1", "--undo").stdout.startswith(f"taken back: {NEWS}\n0 labels")
+    assert file.read_text() == ""
+    assert "nothing was said of it" in shell("label", "1", "--undo").stderr
+    assert "nothing was said of any item yet" in shell("label").stdout
+
+
+def test_relevance_alone_says_nothing_of_themes(shell: Shell) -> None:
+    """Unknown is not none."""
+    polled(shell)
+    for words, themes in ((("--relevant", "yes"), None), (("--themes", "none"), [])):
+        shell("label", "1", *words)
+        [row] = map(json.loads, (shell.folder / "data" / "labels.jsonl").read_text("utf-8").splitlines())
+        assert (row["relevant"], row["themes"]) == (True, themes)
+
+
+def test_a_miss_is_reported_by_its_address(shell: Shell) -> None:
+    """One that a feed brought is found; another needs its words."""
+    polled(shell)
+    assert shell("label", "--missed", stored_link(shell)).stdout.startswith(f"noted: {NEWS}\n")
+    other = shell("label", "--missed", "https://elsewhere.example.com/1")
+    assert other.returncode == 1
+    assert "no feed brought it? then give --title" in other.stderr
+    done = shell("label", "--missed", "https://elsewhere.example.com/1", "--title", "Redmond und sein Labor")
+    assert done.stdout.startswith("noted: Redmond und sein Labor\n2 labels")
+
+
+def stored_link(shell: Shell) -> str:
+    """Return the address of the one stored item."""
+    with closing(sqlite3.connect(shell.folder / "data" / "monitor.db")) as database:
+        [(link,)] = database.execute("SELECT link FROM items").fetchall()
+    return str(link)
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "complaint"),
+    [
+        (("1",), 2, "say --relevant yes or no, or --themes"),
+        (("--relevant", "no"), 2, "name the item"),
+        (("1", "--relevant", "maybe"), 2, "yes or no"),
+        (("1", "--themes", "agy"), 2, "there is no theme 'agy'; did you mean agi?"),
+        (("1", "--relevant", "no", "--themes", "agi"), 2, "an item that is not relevant has no themes"),
+        (("1", "--missed", "https://example.com/"), 2, "either a stored item or --missed"),
+        (("1", "--title", "x", "--relevant", "no"), 2, "only go with --missed"),
+        (("99", "--relevant", "no"), 1, "99: no stored item has this number"),
+    ],
+)
+def test_a_label_that_makes_no_sense_is_refused(
+    shell: Shell, words: tuple[str, ...], status: int, complaint: str
+) -> None:
+    """With what to write instead; nothing is kept."""
+    polled(shell)
+    done = shell("label", *words)
+    assert done.returncode == status
+    assert complaint in re.sub(r"[\s│]+", " ", done.stderr)
+    assert not (shell.folder / "data" / "labels.jsonl").exists()
+
+
+def test_learning_takes_up_what_was_said(shell: Shell) -> None:
+    """It says what it is worth, writes weights into the data folder, and the next command uses them."""
+    shell.write(config_text([shell.server.url("/one.xml")]) + PLAIN)
+    polled(shell)
+    shell("label", "1", "--relevant", "no")
+    done = shell("learn")
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"\d{4} labelled items, 1 of them your own", done.stdout)
+    assert re.search(r"^  relevance +0\.\d{3} +0\.\d{3}", done.stdout, re.M)
+    assert f"written to {Path('data') / 'opinion.json'}" in done.stdout
+    weights = json.loads((shell.folder / "data" / "opinion.json").read_text("utf-8"))
+    assert weights["about"].endswith("1 of them your own")
+    assert "second opinion:" in shell("explain", "1").stdout
+    (shell.folder / "data" / "opinion.json").write_text("{")
+    for command in (("explain", "1"), ("check",), ("poll", "--all")):
+        done = shell(*command)
+        assert done.returncode == 1
+        assert re.fullmatch(
+            r"data/opinion\.json: not weights of the second opinion \(.*\); delete it, or run .*\n", done.stderr
+        )
+
+
+def test_a_dry_run_of_learning_writes_nothing(shell: Shell) -> None:
+    """And what it cannot learn it says in one line."""
+    shell.write(config_text([shell.server.url("/one.xml")]).replace("openai:", "anthropic:"))
+    done = shell("learn", "--dry-run")
+    assert done.returncode == 1
+    assert done.stderr.startswith("too few labelled items on microsoft and anthropic to learn from")
+    assert not (shell.folder / "data" / "opinion.json").exists()
+
+
+def test_check_says_what_the_second_opinion_cannot_judge(shell: Shell) -> None:
+    """Another pair, or a theme of one's own."""
+    text = config_text([shell.server.url("/one.xml")]) + "  court:\n    keywords: [lawsuit]\n" + PLAIN
+    shell.write(text)
+    done = shell("check")
+    assert done.returncode == 0
+    assert done.stderr == "themes.court: there are no labels to learn from, so the keywords alone decide\n"
+    assert done.stdout.endswith("second opinion: blend\n")
+
+
+def test_explain_lets_both_voices_be_heard(shell: Shell) -> None:
+    """How likely, and what speaks for it."""
+    shell.write(config_text([shell.server.url("/one.xml")]) + PLAIN)
+    said = shell("explain", "--title", NEWS).stdout
+    assert re.search(r"^  second opinion: \d+% coverage$", said, re.M)
+    assert re.search(r"^  second opinion: \d+% theme compute, if it is coverage$", said, re.M)
+    assert "by what the keywords found" in said
+    assert "by the words" in said
+
+
+def test_off_is_off(shell: Shell) -> None:
+    """Nothing is heard, and the verdicts are those of the keywords."""
+    rows = (ROOT / "labels" / "held-out" / "future.jsonl").read_text("utf-8").splitlines()[:60]
+    (shell.folder / "gold.jsonl").write_text("\n".join(rows), encoding="utf-8")
+    text = re.sub(r"^second_opinion:.*\n", PLAIN, (ROOT / "feeds.yaml").read_text("utf-8"), flags=re.M)
+    said = {}
+    for mode in ("off", "add", "blend"):
+        shell.write(text)
+        shell("evaluate", "gold.jsonl", "--opinion", mode, "--predictions", f"{mode}.jsonl")
+        said[mode] = (shell.folder / f"{mode}.jsonl").read_text()
+    shell.write(re.sub(r"^second_opinion:.*\n", "", text, flags=re.M))
+    shell("evaluate", "gold.jsonl", "--predictions", "none.jsonl")
+    assert said["off"] == (shell.folder / "none.jsonl").read_text()
+    assert len(set(said.values())) == 3
+    done = shell("evaluate", "gold.jsonl", "--opinion", "on")
+    assert (done.returncode, "off, add or blend" in done.stderr) == (2, True)
+
+
+def test_suggest_names_keywords_and_their_items(shell: Shell) -> None:
+    """Of the labels that came along, without a database too."""
+    shell.write((ROOT / "feeds.yaml").read_text("utf-8"))
+    done = shell("suggest", "--most", "2")
+    assert done.returncode == 0, done.stderr
+    assert "labelled items with it say yes" in done.stdout

@@ -13,17 +13,19 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from monitor import config, worker
+from monitor import advice, config, worker
 from monitor.digest.mail import FileSender
 from monitor.schedule import Office, Runner
 from monitor.store import Store
 from tests.builders import ROOT, TEMPLATES, config_text, feed_document
 from tests.feedserver import FeedServer
+from tests.test_opinion import weights
 
 # 07:30 in UTC is the digest's time in tests.builders.
 EVENING = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
@@ -384,3 +386,37 @@ def test_a_mail_server_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> No
     assert seconds < 10
     with Store(tmp_path / "data" / "monitor.db") as store:
         assert len(store.troubled_deliveries()) == 1
+
+
+# ------------------------------------------------------------------ the second opinion
+
+
+def test_weights_that_were_learnt_are_taken_up_at_the_next_poll(world: World) -> None:
+    """Nobody restarts the worker after `monitor learn`; broken weights are told, and the keywords go on alone."""
+    text = config_text([world.server.url("/one.xml")])
+    world.config.write_text(text + "second_opinion: blend\n", encoding="utf-8")
+    world.publish([NEWS])
+    world.runner.poll()
+    assert world.notes() == {}
+    doubting = replace(weights(), base=(-50.0, 0.0, 0.0, 0.0))
+    advice.write(world.data, doubting, None)
+    world.now += HOUR
+    world.publish(["Microsoft and OpenAI fall out over AGI", NEWS])
+    world.runner.poll()
+    (world.data / advice.PLAIN).write_text("{}")
+    world.now += HOUR
+    world.publish(["OpenAI calls Microsoft a rival", "Microsoft and OpenAI fall out over AGI", NEWS])
+    world.runner.poll()
+    [note] = world.notes().values()
+    assert note.startswith(f"the second opinion is not heard: {world.data / advice.PLAIN}: not weights")
+    with Store(world.data / "monitor.db") as store:
+        said = {hit.item.title: hit.verdict.doubted for hit in store.untold_hits("morning")}
+    assert said == {
+        NEWS: False,
+        "Microsoft and OpenAI fall out over AGI": True,
+        "OpenAI calls Microsoft a rival": False,
+    }
+    (world.data / advice.PLAIN).unlink()
+    world.now += HOUR
+    world.runner.poll()
+    assert world.notes() == {}

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.errors import NewerDatabaseError, StoreError
-from monitor.model import Evidence, FeedState, Item, Judged, Verdict
+from monitor.model import Evidence, FeedState, Heard, Item, Judged, Label, Verdict
 from monitor.store import Store, migrations
 
 NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
@@ -157,3 +159,75 @@ def test_a_failed_job_keeps_the_time_of_its_last_success(store: Store) -> None:
         store.end_job("poll", NOW + timedelta(minutes=minute), error)
     run = store.jobs()["poll"]
     assert (run.succeeded, run.finished, run.error) == (NOW, NOW + timedelta(minutes=10), "disk full")
+
+
+# ---------------------------------------------------------------- the second opinion and labels
+
+
+def test_what_the_second_opinion_said_comes_back(store: Store) -> None:
+    """Doubt, what it says alone, and what that reads like."""
+    heard = (Heard("coverage", 0.5, (("rules", 1.0),)),)
+    alone = Verdict(
+        True, (("agi", 0.75),), 0.75, heard=heard, alone=("coverage", "agi"), reads_like=("付账", "life after")
+    )
+    doubtful = Verdict(True, doubted=True, heard=heard)
+    store.save_poll(FeedState(FEED), [Judged(an_item("a"), alone), Judged(an_item("b"), doubtful)])
+    back = {hit.item.key: hit.verdict for hit in store.untold_hits("morning")}
+    assert (back["a"].alone, back["a"].reads_like, back["a"].doubted) == (
+        ("coverage", "agi"),
+        ("付账", "life after"),
+        False,
+    )
+    assert (back["b"].alone, back["b"].reads_like, back["b"].doubted) == ((), (), True)
+
+
+def a_label(**changes: object) -> Label:
+    """What a reader said of an item."""
+    said = Label("https://example.com/a", "Title 微软", "Summary", "en", "Example", True, ("agi",), False, NOW)
+    return replace(said, **changes)  # type: ignore[arg-type]
+
+
+def test_labels_are_kept_as_they_were_said(store: Store) -> None:
+    """With unknown themes apart from none; a second word on the same item replaces the first."""
+    said = [a_label(), a_label(link="", themes=None, missed=True), a_label(link="b", relevant=False, themes=())]
+    for one in said:
+        store.save_label(one)
+    assert sorted(store.labels(), key=lambda one: one.link) == sorted(said, key=lambda one: one.link)
+    store.save_label(a_label(relevant=False, themes=()))
+    assert len(store.labels()) == 3
+    assert store.forget_label("https://example.com/a")
+    assert not store.forget_label("https://example.com/a")
+    assert len(store.labels()) == 2
+
+
+def test_labels_outlive_the_texts_of_their_items(store: Store) -> None:
+    """What was learnt from must be there when it is learnt again."""
+    store.save_poll(FeedState(FEED), [judged(an_item())])
+    store.save_label(a_label(link=an_item().link))
+    store.tidy(NOW + timedelta(days=400))
+    assert [one.title for one in store.labels()] == ["Title 微软"]
+
+
+def test_a_database_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Hits that were stored before there was a second opinion are told as before."""
+    path = tmp_path / "monitor.db"
+    with Store(path) as store:
+        store.meet_digests(["morning"], NOW - timedelta(hours=1), timedelta(hours=24))
+        store.save_poll(FeedState(FEED), [judged(an_item())])
+    with closing(sqlite3.connect(path)) as old:
+        for column in ("likelihood", "doubted", "alone", "reads_like"):
+            old.execute(f"ALTER TABLE verdicts DROP COLUMN {column}")
+        old.execute("DROP TABLE labels")
+        old.execute("DELETE FROM _sqlite_migrations WHERE name = 'm004_second_opinion_labels'")
+        old.commit()
+    with Store(path) as store:
+        [hit] = store.untold_hits("morning")
+        assert hit.verdict == judged(an_item()).verdict
+        assert store.labels() == []
+
+
+def test_stored_items_are_looked_through_since_a_day(store: Store) -> None:
+    """Hits and others, the newest first; forgotten texts are left out."""
+    store.save_poll(FeedState(FEED), [judged(an_item("a")), judged(an_item("b"), covered=False)])
+    assert {found.item.key for found in store.items_since(NOW - timedelta(days=1))} == {"a", "b"}
+    assert store.items_since(NOW + timedelta(days=1)) == []

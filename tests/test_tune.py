@@ -201,7 +201,7 @@ def test_lines_may_end_as_on_any_system(tmp_path: Path, end: str) -> None:
         ('{"id": 1, "relevant": true, "themes": []}', "'title' is missing"),
         ('{"id": 1, "title": "t", "themes": []}', "'relevant' is missing"),
         ('{"id": 1, "title": "t", "relevant": true}', "'themes' is missing"),
-        ('{"id": 1, "title": "t", "relevant": true, "themes": null}', "labelled item"),
+        ('{"id": 1, "title": "t", "relevant": true, "themes": 0}', "themes"),
         ('{"id": 1, "title": "t", "relevant": true, "themes": [["agi"]]}', "labelled item"),
         ('{"id": 1, "title": "t", "relevant": true, "themes": "agi"}', "themes"),
         ('{"id": 1, "title": "t", "relevant": "false", "themes": []}', "relevant"),

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from monitor import config, resources, worker
+from monitor.advice import advice
 from monitor.demo.server import serve
 from monitor.digest.mail import FileSender
 from monitor.model import DigestPlan, Edition, Outcome
@@ -35,8 +36,9 @@ def tour(folder: Path, language: str = "en", clock: Callable[[], datetime] = lam
     with serve(clock()) as feeds, Store(folder / FILE_NAME) as store:
         settings = replace(config.load(shipped), feeds=feeds, digests=(plan,))
         worker.meet_digests(settings, store, clock())
-        first = worker.poll(settings, store, clock, everything=True)
-        second = worker.poll(settings, store, clock, everything=True)
+        opinion = advice(settings, folder).second
+        first = worker.poll(settings, store, clock, second=opinion, everything=True)
+        second = worker.poll(settings, store, clock, second=opinion, everything=True)
         made = worker.digest(settings, plan, store, desk, clock())
         if made is None:
             raise AssertionError("an edition without a slot is always made")

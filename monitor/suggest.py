@@ -1,0 +1,136 @@
+"""Keywords that the second opinion would like to have: terms that it leans on and the keywords lack."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from monitor import resources
+from monitor.advice import advice
+from monitor.config import Settings, made_up
+from monitor.errors import MonitorError
+from monitor.feeds.normalise import plain_text
+from monitor.match.judge import examine
+from monitor.match.opinion import COVERAGE, Opinion, Seen, grams, stands
+from monitor.model import Item, Judged, Label
+from monitor.tune import Example, of_label, read_labels
+
+FEWEST, PRECISION, GAIN = 3, 0.75, 2
+"""A term is proposed when so many labelled items hold it, such a part says yes, and the keywords miss so many of it."""
+SHOWN = 3
+"""So many of the items that it would add are named."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """The items that hold a term: labelled yes and no, and those that the keywords miss."""
+
+    yes: int = 0
+    no: int = 0
+    missed: list[str] = field(default_factory=list)
+    stored: list[Judged] = field(default_factory=list)
+    spelled: Counter[str] = field(default_factory=Counter)
+
+
+def suggest(
+    settings: Settings, data: Path, labels: Sequence[Label], stored: Sequence[Judged], most: int
+) -> Iterator[str]:
+    """Yield proposals by theme: at most `most` for each, those that would add most first.
+
+    Raises:
+        MonitorError: there is no second opinion on these companies.
+    """
+    asked = replace(settings, second_opinion=settings.second_opinion.model_copy(update={"mode": "blend"}))
+    found = advice(asked, data)
+    if found.second is None:
+        raise MonitorError("; ".join(found.remarks))
+    opinion = found.second.opinion
+    examples = [*_shipped(), *map(of_label, labels)]
+    looked = [(example, *_look(settings, example)) for example in examples]
+    news = [(judged, examine(judged.item, settings.rules)[0]) for judged in stored]
+    for question in (COVERAGE, *(theme for theme in settings.titles if theme in found.second.themes)):
+        tallies = _tallies(question, opinion, looked, news)
+        lines = list(_proposals(tallies, most))
+        if lines:
+            yield "coverage, under relations:" if question == COVERAGE else f"theme {question}, under keywords:"
+            yield from lines
+
+
+def _shipped() -> list[Example]:
+    return [e for part in ("tuning", "learning") for e in read_labels(resources.labels() / part)]
+
+
+def _look(settings: Settings, example: Example) -> tuple[Item, Seen]:
+    item = made_up(plain_text(example.title), plain_text(example.summary), example.language, example.source)
+    return item, examine(item, settings.rules)[0]
+
+
+def _tallies(
+    question: str,
+    opinion: Opinion,
+    looked: Sequence[tuple[Example, Item, Seen]],
+    news: Sequence[tuple[Judged, Seen]],
+) -> Mapping[str, _Tally]:
+    column = 1 + opinion.weights.questions.index(question)
+    leaned = {term for term, row in opinion.weights.words.items() if row[column] > 0}
+    tallies: dict[str, _Tally] = defaultdict(_Tally)
+    for example, item, seen in looked:
+        if question != COVERAGE and not (example.relevant and example.themes_known):
+            continue
+        yes = example.relevant if question == COVERAGE else question in example.themes
+        for term in leaned.intersection(grams(seen.texts.values())):
+            tally = tallies[term]
+            tally.yes, tally.no = tally.yes + yes, tally.no + (not yes)
+            if yes and not _by_keywords(question, seen):
+                tally.missed.append(item.title)
+            tally.spelled.update(_spelled(term, seen))
+    for judged, seen in news:
+        about = not seen.verdict.covered if question == COVERAGE else seen.verdict.covered
+        if about and not _by_keywords(question, seen):
+            for term in leaned.intersection(grams(seen.texts.values())):
+                tallies[term].stored.append(judged)
+    return tallies
+
+
+def _by_keywords(question: str, seen: Seen) -> bool:
+    return seen.verdict.covered if question == COVERAGE else question in dict(seen.made)
+
+
+def _spelled(term: str, seen: Seen) -> list[str]:
+    """Return how the text spells a term; nothing where it is a company's or another keyword's own word."""
+    taken = [(e.field, e.start, e.end) for e in seen.verdict.evidence if e.clause.startswith("coverage.")]
+    return [
+        seen.texts[name].original[start:end]
+        for name, start, end in stands(term, seen.texts)
+        if not any(name == other and start < to and at < end for other, at, to in taken)
+    ]
+
+
+def _proposals(tallies: Mapping[str, _Tally], most: int) -> Iterator[str]:
+    good = [
+        (term, tally)
+        for term, tally in tallies.items()
+        if tally.yes + tally.no >= FEWEST
+        and tally.yes >= PRECISION * (tally.yes + tally.no)
+        and len(tally.missed) >= GAIN
+        and tally.spelled
+        and (len(term) > 2 if term < "\u3000" else len(term) > 1)
+    ]
+    good.sort(key=lambda pair: (-len(pair[1].missed) * pair[1].yes / (pair[1].yes + pair[1].no), pair[0]))
+    added: set[str] = set()
+    count = 0
+    for _, tally in good:
+        if count == most or added.issuperset(tally.missed):
+            continue
+        added.update(tally.missed)
+        count += 1
+        keyword = tally.spelled.most_common(1)[0][0]
+        total = tally.yes + tally.no
+        yield f"  {keyword}"
+        yield f"      {tally.yes} of {total} labelled items with it say yes; without a keyword are {len(tally.missed)}:"
+        yield from (f"      - {title}" for title in tally.missed[:SHOWN])
+        if tally.stored:
+            yield f"      it would touch {len(tally.stored)} stored items, such as"
+            yield from (f"      - #{judged.id} {judged.item.title}" for judged in tally.stored[:SHOWN])
