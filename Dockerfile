@@ -3,6 +3,7 @@ WORKDIR /src
 COPY requirements/ requirements/
 # Of the extras: `semantic` adds a voice to the second opinion (120 MB), `learn` the command of that name (250 MB).
 ARG EXTRAS=""
+# hadolint ignore=SC2086
 RUN python -m venv /opt/venv \
  && for set in run $EXTRAS; do \
       /opt/venv/bin/pip install --no-cache-dir --require-hashes -r requirements/$set.lock || exit 1; \

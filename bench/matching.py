@@ -1,7 +1,7 @@
 """How many items a second are judged: the shipped rules, alone, with the second opinion, and with 1,000 keywords.
 
 Run with `make bench`. The items are the labelled ones of labels/, title and summary, each judged on its own in one
-process. The sense is not heard: it takes 20 ms for each item that is embedded. The two plain matchers only say which
+process. The sense is not heard: it takes 50 ms for each item that is embedded. The two plain matchers only say which
 words stand in a text (no inflections, nearness, companies or themes): they are a measure of the least that could be
 done, not rivals.
 """

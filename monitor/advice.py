@@ -6,8 +6,12 @@ Weights are JSON, a term a line. Those that `monitor learn` wrote into the data 
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +21,7 @@ from monitor import resources, sense
 from monitor.config import Settings
 from monitor.errors import MonitorError
 from monitor.match.blend import Second
-from monitor.match.opinion import RULES, SENSE, WORDS, Opinion, Sense, Weights
+from monitor.match.opinion import FORMAT, RULES, SENSE, WORDS, Opinion, Sense, Weights
 
 PLAIN, SEMANTIC = "opinion.json", "opinion-semantic.json"
 
@@ -55,7 +59,10 @@ def advice(settings: Settings, data: Path) -> Advice:
     meaning = None
     if wanted.sense and sense.installed() and (folder / SEMANTIC).exists():
         meaning = read_sense(folder / SEMANTIC, weights)
-        if meaning is None:
+        if meaning and (fault := _fault_of_sense()):
+            meaning = None
+            remarks.append(f"the embedding is installed and does not work, so the second opinion goes without: {fault}")
+        elif meaning is None:
             remarks.append(f"{folder / SEMANTIC}: belongs to other weights; `monitor learn` makes both anew")
     opinion = Opinion(weights, meaning, sense.embed if meaning else None)
     return Advice(
@@ -64,11 +71,23 @@ def advice(settings: Settings, data: Path) -> Advice:
     )
 
 
+def _fault_of_sense() -> str:
+    """Try the embedding once and return what is wrong: a broken engine must stop neither poll nor mail."""
+    try:
+        sense.embed("Microsoft")
+    except Exception as e:  # whatever a foreign engine raises: OSError, ImportError, RuntimeError …
+        return f"{type(e).__name__}: {e}"
+    return ""
+
+
 def weights_state(data: Path) -> tuple[tuple[str, int, int], ...]:
     """Return what changes when weights in the data folder do."""
-    files = [data / PLAIN, data / SEMANTIC]
-    stats = [(file.name, file.stat()) for file in files if file.exists()]
-    return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
+    found = []
+    for name in (PLAIN, SEMANTIC):
+        with suppress(OSError):  # `monitor learn` may take it away just now
+            stat = (data / name).stat()
+            found.append((name, stat.st_mtime_ns, stat.st_size))
+    return tuple(found)
 
 
 # ---------------------------------------------------------------- files
@@ -81,15 +100,18 @@ def read_weights(path: Path) -> Weights:
         MonitorError: the file cannot be read, or does not fit together.
     """
     weights = _read(path, Weights)
+    if weights.format != FORMAT:
+        raise MonitorError(f"{path}: was learnt with another version of this program; run `monitor learn` again")
     count = len(weights.questions)
     whole = (
-        len(weights.base) == count
+        _finite(weights.base, *weights.trust.values(), *weights.rules.values(), *weights.words.values())
+        and len(weights.base) == count
         and set(weights.trust) == {RULES, WORDS}
         and all(len(row) == count for row in (*weights.trust.values(), *weights.rules.values()))
         and all(len(row) == count + 1 for row in weights.words.values())
     )
     if not whole:
-        raise _broken(path, f"not every row has a number for each of {count} questions")
+        raise _broken(path, f"not every row has a finite number for each of {count} questions")
     return weights
 
 
@@ -104,13 +126,18 @@ def read_sense(path: Path, weights: Weights) -> Sense | None:
     if (got.embedding, got.beside) != (sense.VERSION, weights.name):
         return None
     whole = (
-        len(got.base) == len(got.sense) == count
+        _finite(got.base, *got.trust.values(), *got.sense)
+        and len(got.base) == len(got.sense) == count
         and set(got.trust) == {RULES, WORDS, SENSE}
         and all(len(row) == count for row in got.trust.values())
     )
     if not whole:
-        raise _broken(path, f"not every row has a number for each of {count} questions")
+        raise _broken(path, f"not every row has a finite number for each of {count} questions")
     return got
+
+
+def _finite(*rows: Sequence[float]) -> bool:
+    return all(map(math.isfinite, chain.from_iterable(rows)))
 
 
 Part = TypeVar("Part", Weights, Sense)

@@ -257,7 +257,8 @@ def _stored_item(reference: str) -> tuple[Item, Verdict]:
     if not _database().exists():
         raise MonitorError(f"{_database()}: no database yet; poll first, or give --title")
     with Store(_database()) as store:
-        found = store.find_items(reference)
+        by_number = store.find_items(f"#{reference}") if reference.isdecimal() else []
+        found = by_number or store.find_items(reference)
     if not found:
         raise MonitorError(f"{reference}: no stored item has this number, address or title; --title judges any text")
     if len(found) > 1:
@@ -325,9 +326,7 @@ def evaluate(
 def label(
     item: Annotated[
         str,
-        typer.Argument(
-            metavar="ITEM", help="A stored item: its number (#123 in a digest), address or words of its title."
-        ),
+        typer.Argument(metavar="ITEM", help="A stored item: its number (123 for #123), address or words of its title."),
     ] = "",
     relevant: Annotated[str, typer.Option(metavar="yes|no", help="Is it about the companies together?")] = "",
     themes: Annotated[
@@ -354,6 +353,8 @@ def label(
         raise typer.BadParameter("an item that is not relevant has no themes", param_hint="--themes")
     if (title or summary) and not missed:
         raise typer.BadParameter("only go with --missed", param_hint="--title, --summary")
+    if missed and relevant == "no":
+        raise typer.BadParameter("what was missed is relevant", param_hint="--relevant")
     if not (item or missed):
         if relevant or themes or undo:
             raise typer.BadParameter("name the item", param_hint="ITEM")
@@ -362,12 +363,12 @@ def label(
     truth = True if missed or named is not None else said[relevant]
     if truth is None and not undo:
         raise typer.BadParameter("say --relevant yes or no, or --themes", param_hint="ITEM")
-    found = _labelled_item(item or missed, title, summary, missed=bool(missed))
     with hold(_Paths.data, "labels", wait=10), Store(_database()) as store:
         if undo:
-            if not store.forget_label(found.key):
-                raise MonitorError(f"{found.key}: nothing was said of it")
+            found = _said_of(item or missed, store)
+            store.forget_label(found.key)
         else:
+            found = _labelled_item(item or missed, title, summary, missed=bool(missed))
             store.save_label(replace(found, relevant=bool(truth), themes=named if truth else ()))
         labels = store.labels()
         file = _export_labels(labels)
@@ -385,8 +386,12 @@ def _named_themes(text: str) -> tuple[str, ...] | None:
 
     if not text:
         return None
-    names = [] if text == "none" else [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
     known = list(_settings().titles)
+    if not names or ("none" in names and len(names) > 1):
+        raise typer.BadParameter("name themes, or none alone", param_hint="--themes")
+    if names == ["none"]:
+        return ()
     for name in names:
         if name not in known:
             raise typer.BadParameter(
@@ -399,18 +404,48 @@ def _named_themes(text: str) -> tuple[str, ...] | None:
 def _labelled_item(reference: str, title: str, summary: str, *, missed: bool) -> Label:
     """Return the label to be written, with the text of the item, nothing said yet."""
     from monitor.config import made_up
+    from monitor.feeds.normalise import clean_link
     from monitor.model import Label
 
+    if missed:
+        if not reference.startswith(("http://", "https://")):
+            raise typer.BadParameter(f"{reference!r} is no web address", param_hint="--missed")
+        reference = clean_link(reference)
     if title:
         news = replace(made_up(title, summary), link=reference)
     else:
         try:
-            news, _ = _stored_item(reference.removeprefix("#"))
+            news, _ = _stored_item(reference)
         except MonitorError as e:
             raise MonitorError(
                 f"{e}\n  no feed brought it? then give --title, and --summary" if missed else str(e)
             ) from e
     return Label(news.link, news.title, news.summary, news.language, news.outlet, False, None, missed, _now())
+
+
+def _said_of(reference: str, store: Store) -> Label:
+    """Return the label of an item, by its number, address or words of its title.
+
+    Raises:
+        MonitorError: nothing was said of it, or of several.
+    """
+    items = store.find_items(reference if reference.startswith("#") else f"#{reference}")
+    texts = {(judged.item.link, judged.item.title) for judged in items}
+    labels = store.labels()
+    found = [one for one in labels if (one.link, one.title) in texts or one.link == reference]
+    found = found or [one for one in labels if reference in one.title]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise MonitorError(f"{reference}: nothing was said of it")
+    raise MonitorError(
+        "\n".join(
+            [
+                f"{reference}: several labels, name one by words of its title:",
+                *(f"  {one.link} {one.title}" for one in found),
+            ]
+        )
+    )
 
 
 def _export_labels(labels: Sequence[Label]) -> Path:
@@ -458,6 +493,7 @@ def learn(
 ) -> None:
     """Train the second opinion on the labelled items that came along and on your own; say what it is worth."""
     from monitor import advice, sense
+    from monitor.locks import hold
     from monitor.store import Store
 
     try:
@@ -470,7 +506,11 @@ def learn(
         with Store(_database()) as store:
             own = store.labels()
     sensed = settings.second_opinion.sense and sense.installed()
-    with school.Remembered(_Paths.data / "sense.npz") as memory, _progress("reading labelled items") as step:
+    with (
+        hold(_Paths.data, "learn", wait=2),
+        school.Remembered(_Paths.data / "sense.npz") as memory,
+        _progress("reading labelled items") as step,
+    ):
         lessons = school.gather(settings.rules, own, files or [], memory.embed if sensed else None, step)
     companies, themes = [c.name for c in settings.rules.companies], [t.name for t in settings.rules.themes]
     learnt = school.learn(lessons, companies, themes)
@@ -496,7 +536,7 @@ def suggest(
     from monitor.store import Store
 
     settings = _settings()
-    own, stored = [], []
+    own, stored = [], {}
     if _database().exists():
         with Store(_database()) as store:
             own, stored = store.labels(), store.items_since(_now() - timedelta(days=since))

@@ -7,13 +7,14 @@ from. There the fresh ones, on which no keyword was chosen, count most: on the o
 
 from __future__ import annotations
 
+import math
 import os
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -32,6 +33,7 @@ from monitor.match.blend import Second
 from monitor.match.judge import examine
 from monitor.match.opinion import (
     COVERAGE,
+    FORMAT,
     RULES,
     SENSE,
     WORDS,
@@ -145,10 +147,10 @@ class Remembered:
         self._made = False
         self._vectors: dict[str, list[float]] = {}
         try:
-            with np.load(path, allow_pickle=False) as kept:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 if str(kept["embedding"]) == sense.VERSION:
                     self._vectors = dict(zip(kept["texts"].tolist(), kept["vectors"].tolist(), strict=True))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error):
             pass
 
     def embed(self, text: str) -> Sequence[float]:
@@ -203,6 +205,7 @@ def learn(lessons: Sequence[Lesson], companies: Sequence[str], themes: Sequence[
     light = _Trust(pages, questions, {voice: unseen[voice] for voice in (RULES, WORDS)})
     name = _name(lessons, questions)
     weights = Weights(
+        format=FORMAT,
         name=name,
         about=_about(lessons),
         companies=tuple(companies),
@@ -233,16 +236,20 @@ def _about(lessons: Sequence[Lesson]) -> str:
 
 
 def _check(lessons: Sequence[Lesson], companies: Sequence[str]) -> None:
-    if not _enough([lesson for lesson in lessons if lesson.asked], COVERAGE):
+    if not _enough(lessons, COVERAGE):
         raise MonitorError(
             f"too few labelled items on {' and '.join(companies)} to learn from: at least {FEWEST} must be relevant, "
-            f"and {FEWEST} mention a company and not be; say more with `monitor label`"
+            f"and {FEWEST} mention a company and not be, of several events; say more with `monitor label`"
         )
 
 
-def _enough(lessons: Iterable[Lesson], theme: str) -> bool:
-    answers = Counter(lesson.answer(theme) for lesson in lessons)
-    return min(answers[True], answers[False]) >= FEWEST
+def _enough(lessons: Iterable[Lesson], question: str) -> bool:
+    """Tell whether there are answers of both kinds, and of each more than one part of the events can hold."""
+    folds: dict[bool | None, list[int]] = {True: [], False: []}
+    for lesson in lessons:
+        if lesson.asked:
+            folds.setdefault(lesson.answer(question), []).append(lesson.fold)
+    return all(len(folds[answer]) >= FEWEST and len(set(folds[answer])) > 1 for answer in (True, False))
 
 
 class _Pages:
@@ -331,7 +338,7 @@ class _Trust:
         rows = np.flatnonzero(self.pages.asked & given & among)
         weights = np.where(self.pages.fresh[rows], FRESH, 1.0) * self.pages.weights[rows]
         voices = list(self.unseen)
-        while True:
+        while voices:
             x = np.column_stack([self.unseen[voice][number][rows] for voice in voices])
             model = LogisticRegression(C=10.0, solver="liblinear", tol=1e-8, max_iter=10_000)
             model.fit(x, answers[rows], sample_weight=weights)
@@ -339,6 +346,8 @@ class _Trust:
             voices = [voice for voice in voices if trust[voice] > 0]
             if len(voices) == len(trust):
                 return float(model.intercept_[0]), trust
+        yes = float(np.average(answers[rows], weights=weights))
+        return math.log(yes / (1 - yes)), {}
 
     def base(self, heads: Mapping[str, _Voice]) -> tuple[float, ...]:
         """Return the log-odds before any voice has spoken, the constants of the voices added."""
@@ -405,11 +414,13 @@ def _table(
     head: str, rows: Sequence[int], lessons: Sequence[Lesson], ways: Mapping[str, Sequence[Verdict]], settings: Settings
 ) -> Iterator[str]:
     yield f"\n{f'{len(rows)} {head}':<52}" + "".join(f"{way:>10}" for way in ways)
+    known = frozenset(settings.titles)  # labels may tell of themes that feeds.yaml has not
+    examples = [replace(lesson.example, themes=lesson.example.themes & known) for lesson in lessons]
     languages = [name for name, _ in Counter(lessons[row].example.language for row in rows).most_common(2)]
     for language in ["", *(languages if len(languages) > 1 else [])]:
         some = [row for row in rows if language in ("", lessons[row].example.language)]
         scores = [
-            score([lessons[row].example for row in some], [verdicts[row] for row in some], tuple(settings.titles))
+            score([examples[row] for row in some], [verdicts[row] for row in some], tuple(settings.titles))
             for verdicts in ways.values()
         ]
         for name in scores[0]:

@@ -175,7 +175,8 @@ class Verdict:
     `reason` says in words why an item is not covered; empty for one that is. `signs` add up to the points for coverage;
     `near` are the themes that fell short, with their scores. `heard` is the second opinion where it was asked:
     `doubted` marks a hit of the rules that it does not share, `alone` what it says without a keyword (`coverage`,
-    themes), and `reads_like` the words that weighed most for that.
+    themes), `reads_like` the words that weighed most for that, and `withdrawn` the themes of keywords that it does not
+    share.
     """
 
     covered: bool
@@ -189,6 +190,7 @@ class Verdict:
     doubted: bool = False
     alone: tuple[str, ...] = ()
     reads_like: tuple[str, ...] = ()
+    withdrawn: tuple[str, ...] = ()
 
     @property
     def sure(self) -> bool:
@@ -215,8 +217,8 @@ class Label:
 
     @property
     def key(self) -> str:
-        """What it is kept under: a second word on the same item replaces the first."""
-        return self.link or self.title
+        """What it is kept under: a second word on the same text replaces the first."""
+        return f"{self.link} {self.title}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,11 @@ class Story:
         for number, report in enumerate(self.reports):
             first.setdefault(report.item.link or f"no address {number}", report)
         return tuple(first.values())
+
+    @property
+    def withdrawn(self) -> tuple[str, ...]:
+        """Themes that keywords gave to reports and the second opinion does not share."""
+        return tuple(dict.fromkeys(theme for report in self.reports for theme in report.verdict.withdrawn))
 
     @property
     def doubted(self) -> bool:

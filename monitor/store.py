@@ -8,6 +8,7 @@ Times are text, `2026-11-24T05:10:00.000000Z`, always UTC and of one width, so t
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -148,7 +149,13 @@ def m003_jobs_and_notes(db: Database) -> None:
 def m004_second_opinion_labels(db: Database) -> None:
     """Create what the second opinion says, and what readers say of items."""
     verdicts = _table(db, "verdicts")
-    for column, kind in (("likelihood", float), ("doubted", int), ("alone", str), ("reads_like", str)):
+    for column, kind in (
+        ("likelihood", float),
+        ("doubted", int),
+        ("alone", str),
+        ("reads_like", str),
+        ("withdrawn", str),
+    ):
         verdicts.add_column(column, kind)
     _table(db, "labels").create(
         {
@@ -314,12 +321,13 @@ class Store:
     def _save_verdict(self, item_id: int, verdict: Verdict, judged: datetime) -> None:
         self._run(
             "INSERT OR REPLACE INTO verdicts"
-            " (item_id, covered, score, reason, judged, likelihood, doubted, alone, reads_like)"
-            " VALUES (?,?,?,?,?,?,?,?,?)",
+            " (item_id, covered, score, reason, judged, likelihood, doubted, alone, reads_like, withdrawn)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?)",
             (
                 item_id, int(verdict.covered), verdict.score, verdict.reason, _iso(judged),
                 round(verdict.heard[0].likelihood, 4) if verdict.heard else None, int(verdict.doubted),
                 json.dumps(verdict.alone), json.dumps(verdict.reads_like, ensure_ascii=False),
+                json.dumps(verdict.withdrawn),
             ),
         )  # fmt: skip
         self._run("DELETE FROM item_themes WHERE item_id = ?", (item_id,))
@@ -501,6 +509,7 @@ class Store:
                     doubted=bool(row["doubted"]),
                     alone=_words(row["alone"]),
                     reads_like=_words(row["reads_like"]),
+                    withdrawn=_words(row["withdrawn"]),
                 ),
                 row["id"],
             )
@@ -520,8 +529,13 @@ class Store:
         return tuple(Evidence(**row) for row in rows)
 
     def find_items(self, reference: str, limit: int = 20) -> list[Judged]:
-        """Return the item of that number, address or key, else those whose title holds `reference`, newest first."""
+        """Return the item of that number, address or key, else those whose title holds `reference`, newest first.
+
+        `#123`, as a digest shows it, is a number and nothing else.
+        """
         what = "SELECT items.*, verdicts.* FROM items LEFT JOIN verdicts ON item_id = items.id WHERE "
+        if re.fullmatch(r"#[0-9]{1,18}", reference):
+            return self._judged(self._rows(what + "items.id = ?", (int(reference[1:]),)))
         exact = self._rows(
             what + "items.id = ? OR link = ? OR key = ? LIMIT ?", (reference, reference, reference, limit)
         )
@@ -530,15 +544,12 @@ class Store:
             exact or self._rows(what + "title LIKE ? ESCAPE '!' ORDER BY published DESC LIMIT ?", (f"%{words}%", limit))
         )
 
-    def items_since(self, since: datetime) -> list[Judged]:
-        """Return every item first seen after `since` whose text is still kept, hit or not, newest first."""
-        return self._judged(
-            self._rows(
-                "SELECT items.*, verdicts.* FROM items JOIN verdicts ON item_id = items.id"
-                " WHERE first_seen > ? AND title <> '' ORDER BY first_seen DESC, items.id",
-                (_iso(since),),
-            )
+    def items_since(self, since: datetime) -> dict[int, Item]:
+        """Return every item first seen after `since` whose text is still kept, by number, newest first."""
+        rows = self._rows(
+            "SELECT * FROM items WHERE first_seen > ? AND title <> '' ORDER BY first_seen DESC, id", (_iso(since),)
         )
+        return {row["id"]: _item(row) for row in rows}
 
     # ------------------------------------------------------------ labels
 

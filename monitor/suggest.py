@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 
 from monitor import resources
@@ -14,11 +15,15 @@ from monitor.errors import MonitorError
 from monitor.feeds.normalise import plain_text
 from monitor.match.judge import examine
 from monitor.match.opinion import COVERAGE, Opinion, Seen, grams, stands
-from monitor.model import Item, Judged, Label
+from monitor.model import Item, Label
 from monitor.tune import Example, of_label, read_labels
 
-FEWEST, PRECISION, GAIN = 3, 0.75, 2
+FEWEST, PRECISION, GAIN = 3, 0.8, 2
 """A term is proposed when so many labelled items hold it, such a part says yes, and the keywords miss so many of it."""
+RARE = 4.9
+"""Least inverse document frequency of a term: what stands in more than two items of a hundred is no keyword."""
+LEANED = 250
+"""So many terms of each question, those with the largest weights, count as leaned on."""
 SHOWN = 3
 """So many of the items that it would add are named."""
 
@@ -30,12 +35,12 @@ class _Tally:
     yes: int = 0
     no: int = 0
     missed: list[str] = field(default_factory=list)
-    stored: list[Judged] = field(default_factory=list)
+    stored: dict[int, str] = field(default_factory=dict)
     spelled: Counter[str] = field(default_factory=Counter)
 
 
 def suggest(
-    settings: Settings, data: Path, labels: Sequence[Label], stored: Sequence[Judged], most: int
+    settings: Settings, data: Path, labels: Sequence[Label], stored: Mapping[int, Item], most: int
 ) -> Iterator[str]:
     """Yield proposals by theme: at most `most` for each, those that would add most first.
 
@@ -49,10 +54,10 @@ def suggest(
     opinion = found.second.opinion
     examples = [*_shipped(), *map(of_label, labels)]
     looked = [(example, *_look(settings, example)) for example in examples]
-    news = [(judged, examine(judged.item, settings.rules)[0]) for judged in stored]
+    news = [(number, item, examine(item, settings.rules)[0]) for number, item in stored.items()]
     for question in (COVERAGE, *(theme for theme in settings.titles if theme in found.second.themes)):
         tallies = _tallies(question, opinion, looked, news)
-        lines = list(_proposals(tallies, most))
+        lines = list(_proposals(question, tallies, most))
         if lines:
             yield "coverage, under relations:" if question == COVERAGE else f"theme {question}, under keywords:"
             yield from lines
@@ -71,10 +76,12 @@ def _tallies(
     question: str,
     opinion: Opinion,
     looked: Sequence[tuple[Example, Item, Seen]],
-    news: Sequence[tuple[Judged, Seen]],
+    news: Sequence[tuple[int, Item, Seen]],
 ) -> Mapping[str, _Tally]:
     column = 1 + opinion.weights.questions.index(question)
-    leaned = {term for term, row in opinion.weights.words.items() if row[column] > 0}
+    rows = opinion.weights.words
+    rare = [term for term, row in rows.items() if row[0] >= RARE and row[column] > 0]
+    leaned = set(sorted(rare, key=lambda term: (-rows[term][column], term))[:LEANED])
     tallies: dict[str, _Tally] = defaultdict(_Tally)
     for example, item, seen in looked:
         if question != COVERAGE and not (example.relevant and example.themes_known):
@@ -86,11 +93,11 @@ def _tallies(
             if yes and not _by_keywords(question, seen):
                 tally.missed.append(item.title)
             tally.spelled.update(_spelled(term, seen))
-    for judged, seen in news:
+    for number, item, seen in news:
         about = not seen.verdict.covered if question == COVERAGE else seen.verdict.covered
         if about and not _by_keywords(question, seen):
             for term in leaned.intersection(grams(seen.texts.values())):
-                tallies[term].stored.append(judged)
+                tallies[term].stored[number] = item.title
     return tallies
 
 
@@ -108,7 +115,14 @@ def _spelled(term: str, seen: Seen) -> list[str]:
     ]
 
 
-def _proposals(tallies: Mapping[str, _Tally], most: int) -> Iterator[str]:
+def _could_be_a_keyword(term: str, *, coverage: bool) -> bool:
+    """Tell whether a term says enough by itself; hardly a single word ties two companies."""
+    if term >= "\u3000":
+        return len(term) > 1
+    return " " in term or (len(term) > 2 and not coverage)
+
+
+def _proposals(question: str, tallies: Mapping[str, _Tally], most: int) -> Iterator[str]:
     good = [
         (term, tally)
         for term, tally in tallies.items()
@@ -116,16 +130,16 @@ def _proposals(tallies: Mapping[str, _Tally], most: int) -> Iterator[str]:
         and tally.yes >= PRECISION * (tally.yes + tally.no)
         and len(tally.missed) >= GAIN
         and tally.spelled
-        and (len(term) > 2 if term < "\u3000" else len(term) > 1)
+        and _could_be_a_keyword(term, coverage=question == COVERAGE)
     ]
     good.sort(key=lambda pair: (-len(pair[1].missed) * pair[1].yes / (pair[1].yes + pair[1].no), pair[0]))
     added: set[str] = set()
-    count = 0
-    for _, tally in good:
-        if count == most or added.issuperset(tally.missed):
+    chosen: list[str] = []
+    for term, tally in good:
+        if len(chosen) == most or added.issuperset(tally.missed) or any(term in one or one in term for one in chosen):
             continue
         added.update(tally.missed)
-        count += 1
+        chosen.append(term)
         keyword = tally.spelled.most_common(1)[0][0]
         total = tally.yes + tally.no
         yield f"  {keyword}"
@@ -133,4 +147,4 @@ def _proposals(tallies: Mapping[str, _Tally], most: int) -> Iterator[str]:
         yield from (f"      - {title}" for title in tally.missed[:SHOWN])
         if tally.stored:
             yield f"      it would touch {len(tally.stored)} stored items, such as"
-            yield from (f"      - #{judged.id} {judged.item.title}" for judged in tally.stored[:SHOWN])
+            yield from (f"      - #{number} {title}" for number, title in islice(tally.stored.items(), SHOWN))

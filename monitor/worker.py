@@ -203,7 +203,14 @@ def make_edition(
     repeats = [hit.id for hit in hits if hit.item.link in told]
     fresh = [hit for hit in hits if hit.item.link not in told]
     heard = settings.second_opinion.mode != "off" and settings.second_opinion.sense
-    found = stories.cluster(fresh, store.recent_stories(plan.name, now - RECENT), embed if heard else None)
+    recent = store.recent_stories(plan.name, now - RECENT)
+    try:
+        found = stories.cluster(fresh, recent, embed if heard else None)
+    except Exception as e:  # whatever a foreign engine raises; a mail that joins less is better than none
+        if not (embed and heard):
+            raise
+        log.exception("headlines could not be embedded", reason=str(e))
+        found = stories.cluster(fresh, recent)
     return editions.compose(
         plan,
         found,

@@ -101,15 +101,16 @@ def test_a_theme_of_ones_own_is_left_to_its_keywords(tmp_path: Path) -> None:
     [
         (b"", "Invalid JSON"),
         (b"\xff\xfe", "Invalid JSON"),
-        (b"{}", "name: Field required"),
-        (b'{"name": 1}', "name"),
+        (b"{}", "format: Field required"),
+        (b'{"format": "x"}', "format"),
         ((SHIPPED / advice.PLAIN).read_bytes()[:-9], "Invalid JSON"),
         (
             advice.as_text(replace(weights(), base=(1.0,))).encode(),
-            "not every row has a number for each of 4 questions",
+            "not every row has a finite number for each of 4 questions",
         ),
         (advice.as_text(replace(weights(), words={"a": (1.0,)})).encode(), "not every row"),
         (advice.as_text(replace(weights(), trust={})).encode(), "not every row"),
+        (advice.as_text(replace(weights(), base=(float("nan"), 0.0, 0.0, 0.0))).encode(), "not every row"),
     ],
 )
 def test_a_broken_file_is_one_clear_line(tmp_path: Path, content: bytes, words: str) -> None:
@@ -123,9 +124,17 @@ def test_a_broken_file_is_one_clear_line(tmp_path: Path, content: bytes, words: 
     assert "\n" not in message
 
 
+def test_weights_of_another_version_are_not_used(tmp_path: Path) -> None:
+    """Their features may have meant something else; the line says what to do."""
+    advice.write(tmp_path, replace(weights(), format=0), None)
+    with pytest.raises(MonitorError, match=r"learnt with another version of this program; run `monitor learn` again"):
+        advice.advice(configured(tmp_path), tmp_path)
+
+
 def test_sense_that_belongs_to_other_weights_is_not_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half an update, or another version of the embedding, would add up numbers that mean nothing."""
     monkeypatch.setattr(sense, "installed", lambda: True)
+    monkeypatch.setattr(sense, "embed", lambda text: [0.5, 0.25])
     for stranger in (a_sense(beside="other"), a_sense(embedding="other")):
         advice.write(tmp_path, weights(), stranger)
         found = advice.advice(configured(tmp_path), tmp_path)
@@ -139,6 +148,22 @@ def test_sense_that_belongs_to_other_weights_is_not_heard(tmp_path: Path, monkey
     assert found.second is not None
     assert found.second.opinion.sense == a_sense()
     assert found.remarks == ()
+
+
+def test_an_embedding_that_does_not_work_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A foreign engine may raise anything; poll and mail go on, and a person is told."""
+
+    def broken(text: str) -> list[float]:
+        raise OSError("engine not found")
+
+    monkeypatch.setattr(sense, "installed", lambda: True)
+    monkeypatch.setattr(sense, "embed", broken)
+    advice.write(tmp_path, weights(), a_sense())
+    found = advice.advice(configured(tmp_path), tmp_path)
+    assert found.second is not None
+    assert found.second.opinion.sense is None
+    assert "does not work" in found.remarks[0]
+    assert "engine not found" in found.remarks[0]
 
 
 def test_a_sense_with_rows_missing_is_refused(tmp_path: Path) -> None:

@@ -404,12 +404,14 @@ def test_relevance_alone_says_nothing_of_themes(shell: Shell) -> None:
 def test_a_miss_is_reported_by_its_address(shell: Shell) -> None:
     """One that a feed brought is found; another needs its words."""
     polled(shell)
-    assert shell("label", "--missed", stored_link(shell)).stdout.startswith(f"noted: {NEWS}\n")
+    assert shell("label", "--missed", stored_link(shell) + "?utm_source=mail").stdout.startswith(f"noted: {NEWS}\n")
     other = shell("label", "--missed", "https://elsewhere.example.com/1")
     assert other.returncode == 1
     assert "no feed brought it? then give --title" in other.stderr
     done = shell("label", "--missed", "https://elsewhere.example.com/1", "--title", "Redmond und sein Labor")
     assert done.stdout.startswith("noted: Redmond und sein Labor\n2 labels")
+    undone = shell("label", "--missed", "https://elsewhere.example.com/1", "--undo")
+    assert undone.stdout.startswith("taken back: Redmond und sein Labor\n1 labels")
 
 
 def stored_link(shell: Shell) -> str:
@@ -425,10 +427,14 @@ def stored_link(shell: Shell) -> str:
         (("1",), 2, "say --relevant yes or no, or --themes"),
         (("--relevant", "no"), 2, "name the item"),
         (("1", "--relevant", "maybe"), 2, "yes or no"),
+        (("1", "--themes", "agi,none"), 2, "name themes, or none alone"),
+        (("1", "--themes", ","), 2, "name themes, or none alone"),
+        (("--missed", "https://example.com/", "--title", "x", "--relevant", "no"), 2, "what was missed is relevant"),
         (("1", "--themes", "agy"), 2, "there is no theme 'agy'; did you mean agi?"),
         (("1", "--relevant", "no", "--themes", "agi"), 2, "an item that is not relevant has no themes"),
         (("1", "--missed", "https://example.com/"), 2, "either a stored item or --missed"),
         (("1", "--title", "x", "--relevant", "no"), 2, "only go with --missed"),
+        (("--missed", "notanaddress", "--title", "x"), 2, "'notanaddress' is no web address"),
         (("99", "--relevant", "no"), 1, "99: no stored item has this number"),
     ],
 )

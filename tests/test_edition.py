@@ -426,3 +426,24 @@ def test_a_digest_of_some_themes_is_told_what_is_doubted_of_these() -> None:
     edition = an_edition(*stories, plan=a_plan(themes=("agi",)))
     assert page(edition) == [("", [1], [], 0)]
     assert sorted(edition.passed) == [2, 3]
+
+
+def test_a_digest_of_some_themes_keeps_what_lost_its_theme_to_the_second_opinion() -> None:
+    """At the end; a digest of everything has it among what has no theme."""
+    lost = a_story(1)
+    lost = replace(lost, reports=(replace(lost.lead, verdict=replace(lost.lead.verdict, withdrawn=("agi",))),))
+    edition = an_edition(lost, plan=a_plan(themes=("agi",)))
+    assert [(section.doubted, section.stories[0].lead.id) for section in edition.sections] == [(True, 1)]
+    assert an_edition(lost, plan=a_plan(themes=("compute",))).passed == (1,)
+    assert page(an_edition(lost)) == [("", [1], [], 0)]
+
+
+def test_what_is_doubted_crowds_nobody_out() -> None:
+    """On a busy day it gets the room that is left, and a line at least."""
+    sure = [a_story(number, themes=("compute",)) for number in range(1, MAX_STORIES + 1)]
+    doubtful = [doubted(a_story(number)) for number in range(101, 111)]
+    [first, last] = an_edition(*sure, *doubtful).sections
+    assert (len(first.stories), first.more) == (MAX_STORIES, 0)
+    assert (len(last.stories), last.more, last.doubted) == (1, 9, True)
+    [few, last] = an_edition(*sure[:35], *doubtful).sections
+    assert (len(few.stories), len(last.stories), last.more) == (35, 5, 5)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from monitor.match.blend import Second
 from monitor.match.judge import examine, judge
-from monitor.match.opinion import Opinion, Seen, Sense, Weights, grams
+from monitor.match.opinion import FORMAT, Opinion, Seen, Sense, Weights, grams
 from monitor.match.text import read
 from monitor.model import Heard, Item
 from tests.test_judge import RULES, news
@@ -24,6 +24,7 @@ QUESTIONS = ("coverage", "compute", "agi", "competition")
 def weights(**words: tuple[float, float, float, float]) -> Weights:
     """Return weights that know a few words and otherwise believe the rules: a word's row says how much for each."""
     return Weights(
+        format=FORMAT,
         name="test",
         about="",
         companies=("microsoft", "openai"),
@@ -153,6 +154,7 @@ def test_a_theme_of_keywords_that_it_does_not_share_falls_short() -> None:
     assert verdict.themes == ()
     assert dict(verdict.near) == dict(judge(HIT, RULES).themes)
     assert {e.clause for e in verdict.evidence} >= {"near.agi"}
+    assert verdict.withdrawn == ("agi",)
     assert judge(HIT, RULES, second({"quiz": (0.0, 0.0, -9.0, 0.0)}, adds_only=True)).themes == judge(HIT, RULES).themes
 
 

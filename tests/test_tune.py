@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,19 @@ from monitor.errors import MonitorError
 from monitor.match.query import Query
 from monitor.match.rules import Company, Rules, Theme
 from monitor.match.syntax import compile_query
-from monitor.model import Verdict
-from monitor.tune import Example, Score, as_lines, by_language, misses, predict, read_labels, score
+from monitor.model import Label, Verdict
+from monitor.tune import (
+    Example,
+    Score,
+    as_lines,
+    by_language,
+    label_lines,
+    misses,
+    of_label,
+    predict,
+    read_labels,
+    score,
+)
 
 LAW = settings(deadline=None, derandomize=True)
 
@@ -280,3 +292,35 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(MonitorError, match=r"gold.jsonl: cannot be read"):
         read_labels(path)
+
+
+def test_what_readers_said_is_read_again_as_it_was_said(tmp_path: Path) -> None:
+    """`labels.jsonl` of one worker teaches another: unknown themes stay apart from none."""
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    said = [
+        Label(
+            "https://example.com/1",
+            "微软 \u2028 OpenAI",
+            "Two\nlines",
+            "zh",
+            "例报",
+            True,
+            ("agi", "compute"),
+            False,
+            at,
+        ),
+        Label("", "No address", "", "en", "", True, None, True, at),
+        Label("https://example.com/3", "Not it", "", "en", "", False, (), False, at),
+    ]
+    file = tmp_path / "labels.jsonl"
+    file.write_text("".join(f"{line}\n" for line in label_lines(said)), encoding="utf-8")
+    examples = read_labels(file)
+    assert examples == [of_label(one) for one in said]
+    assert [(e.relevant, sorted(e.themes), e.themes_known) for e in examples] == [
+        (True, ["agi", "compute"], True),
+        (True, [], False),
+        (False, [], True),
+    ]
+    verdicts = [Verdict(True, (("agi", 1.0),)), Verdict(True, (("agi", 1.0),)), Verdict(False)]
+    assert score(examples, verdicts, ("agi", "compute"))["agi"] == Score(1.0, 1.0, 1.0, 1, 0, 0)
+    assert [example.title for example, _ in misses(examples, verdicts)] == ["微软 \u2028 OpenAI"]

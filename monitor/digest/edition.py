@@ -42,14 +42,20 @@ def compose(
         place = _place(story, by_theme)
         if place is _NOWHERE or not _tells_more(story):
             passed += [report.id for report in story.reports]
+        elif place is _DOUBTED or story.doubted:
+            doubted.append(story)
         else:
-            (doubted if story.doubted else by_theme[place]).append(story)
+            by_theme[place].append(story)
+    counts = [sum(story.continues is None for story in found) for found in by_theme.values()]
+    cap = _cap(counts)
+    room = max(1, MAX_STORIES - sum(min(count, cap) for count in counts))  # what is doubted crowds nobody out
     by_theme[_DOUBTED] = doubted
-    cap = _cap([sum(story.continues is None for story in found) for found in by_theme.values()])
     sections, reports = [], 0
     headings_of = {heading.name: heading for heading in chosen}
     for name, found in by_theme.items():
-        section, hidden = _section(headings_of.get(name or ""), found, cap, doubted=name == _DOUBTED)
+        section, hidden = _section(
+            headings_of.get(name or ""), found, room if name == _DOUBTED else cap, doubted=name == _DOUBTED
+        )
         passed += [report.id for story in hidden for report in story.reports]
         reports += sum(len(story.reports) for story in found if story.continues is None)
         sections.append(section)
@@ -95,7 +101,10 @@ def _place(story: Story, by_theme: Mapping[str | None, list[Story]]) -> str | No
     for theme in story.themes:
         if theme in by_theme:
             return theme
-    return None if None in by_theme else _NOWHERE
+    if None in by_theme:
+        return None
+    # A digest of some themes must not lose a hit of their keywords because the second opinion took its theme away.
+    return _DOUBTED if any(theme in by_theme for theme in story.withdrawn) else _NOWHERE
 
 
 def _tells_more(story: Story) -> bool:

@@ -32,7 +32,7 @@ SAME_MEANING = 0.885
 SAME_DAYS = timedelta(days=3)
 """Reports of one event in two languages come within so long."""
 MOST_EMBEDDED = 300
-"""So many stories, the newest, are compared across languages: to embed one takes about 20 ms."""
+"""So many stories, the newest, are compared across languages: to embed one takes about 50 ms."""
 
 Embed = Callable[[str], Sequence[float]]
 

@@ -57,6 +57,7 @@ class Second:
             evidence=_renamed(verdict.evidence, themes),
             near=_best_first({name: points for name, points in seen.points.items() if name not in themes}),
             alone=tuple(alone),
+            withdrawn=tuple(name for name, _ in seen.verdict.themes if name not in themes),
         )
 
     def _themes(self, seen: Seen, likely: Mapping[str, float]) -> dict[str, float]:

@@ -20,6 +20,8 @@ from monitor.match.aboutness import POINTS
 from monitor.match.text import Text
 from monitor.model import Heard, Item, Verdict
 
+FORMAT = 1
+"""To be raised when features change their names or meaning: weights of before would be silently wrong."""
 COVERAGE = "coverage"
 """The first question; the others are the themes."""
 RULES, WORDS, SENSE = "rules", "words", "sense"
@@ -29,7 +31,7 @@ tell of other things further down."""
 LONGEST_RUN = 4
 """So many Han characters are looked up together, at most."""
 FIRST_LOOK = -3.0
-"""Log-odds of coverage by the other voices that an item needs to be embedded: that costs a hundred times as much."""
+"""Log-odds of coverage by the other voices that an item needs to be embedded: that costs a hundred times the rest."""
 
 SUBLINEAR = (0.0, *(1 + math.log(times) for times in range(1, 2 * READ + 10)))
 """What a term counts that stands so many times in title and summary."""
@@ -62,9 +64,11 @@ class Weights:
 
     `questions` are coverage and then the themes. Rows of `rules` have a weight for each question; rows of `words` the
     inverse document frequency before that. `base` are the log-odds before any voice has spoken, `trust` what each
-    voice is multiplied by. `name` is the hash of what was learnt from, `about` tells people what that was.
+    voice is multiplied by. `format` is that of the features, `name` the hash of what was learnt from, `about` tells
+    people what that was.
     """
 
+    format: int
     name: str
     about: str
     companies: tuple[str, ...]
