@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -183,10 +184,7 @@ class Store:
         except (sqlite3.Error, OSError) as e:
             raise StoreError(f"{path}: cannot be used as the database: {e}") from e
         try:
-            # FULL: what `sending` says must be on the disk before the first byte goes to a mail server.
-            self._conn.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")
-            self._db = Database(self._conn)
-            self._migrate()
+            self._prepare()
         except sqlite3.Error as e:
             self.close()
             raise StoreError(f"{path}: cannot be used as the database: {e}") from e
@@ -203,6 +201,26 @@ class Store:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self.close()
+
+    def _prepare(self) -> None:
+        """Set the connection up and bring the schema up to date.
+
+        Again and again while the database is locked: SQLite's own time-out covers neither the change to WAL nor a read
+        that turns into a write, as happens when several processes open a new database together.
+        """
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                # FULL: what `sending` says must be on the disk before the first byte goes to a mail server.
+                self._conn.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")
+                self._db = Database(self._conn)
+                self._migrate()
+                return
+            except (sqlite3.OperationalError, StoreError) as e:
+                if "locked" not in str(e) or time.monotonic() > deadline:
+                    raise
+                self._conn.rollback()
+                time.sleep(0.02)
 
     def _migrate(self) -> None:
         strange = [m.name for m in migrations.applied(self._db) if m.name not in _known_migrations()]
