@@ -20,8 +20,7 @@ from pathlib import Path
 from flashtext2 import KeywordProcessor
 
 from monitor.advice import PLAIN, read_weights
-from monitor.config import load, made_up
-from monitor.feeds.normalise import plain_text
+from monitor.config import load
 from monitor.match.blend import Second
 from monitor.match.judge import judge
 from monitor.match.opinion import Opinion
@@ -31,7 +30,7 @@ from monitor.match.syntax import compile_query
 from monitor.match.words import Near, Words
 from monitor.model import Item
 from monitor.resources import weights
-from monitor.tune import read_labels
+from monitor.tune import as_item, read_labels
 
 ROOT = Path(__file__).parent.parent
 ROUNDS = 5
@@ -42,7 +41,7 @@ def items() -> list[Item]:
     examples = [
         example for folder in ("tuning", "learning", "held-out") for example in read_labels(ROOT / "labels" / folder)
     ]
-    return [made_up(plain_text(e.title), plain_text(e.summary), e.language) for e in examples]
+    return list(map(as_item, examples))
 
 
 def words_of(rules: Rules) -> list[str]:

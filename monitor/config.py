@@ -20,7 +20,6 @@ from monitor import slots
 from monitor.errors import ConfigError, Fault, QueryError
 from monitor.faults import KeywordError, did_you_mean, faults_of, place_of, read_yaml
 from monitor.feeds.normalise import language_of
-from monitor.match.blend import Second
 from monitor.match.judge import judge
 from monitor.match.query import Query
 from monitor.match.rules import THRESHOLD, Company, Rules, Theme
@@ -340,11 +339,9 @@ def example_faults(settings: Settings) -> list[str]:
     return lines
 
 
-def try_title(
-    rules: Rules, title: str, summary: str = "", language: str = "", outlet: str = "", second: Second | None = None
-) -> Verdict:
+def try_title(rules: Rules, title: str, summary: str = "", language: str = "", outlet: str = "") -> Verdict:
     """Judge a text that is in no feed."""
-    return judge(made_up(title, summary, language, outlet), rules, second)
+    return judge(made_up(title, summary, language, outlet), rules)
 
 
 def made_up(title: str, summary: str = "", language: str = "", outlet: str = "") -> Item:

@@ -26,9 +26,8 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
 from monitor import resources, sense
-from monitor.config import Settings, made_up
+from monitor.config import Settings
 from monitor.errors import MonitorError
-from monitor.feeds.normalise import plain_text
 from monitor.match.blend import Second
 from monitor.match.judge import examine
 from monitor.match.opinion import (
@@ -44,11 +43,12 @@ from monitor.match.opinion import (
     Weights,
     evidence,
     grams,
+    sides,
     text_of,
 )
 from monitor.match.rules import Rules
 from monitor.model import Heard, Item, Label, Verdict
-from monitor.tune import Example, of_label, read_labels, score
+from monitor.tune import Example, as_item, of_label, read_labels, score
 
 LABELLED = {"microsoft", "openai"}
 """Whom the labelled items that came along are about."""
@@ -102,19 +102,15 @@ class Lesson:
 
 def lesson(example: Example, rules: Rules, embed: Embed | None, *, fresh: bool, own: bool = False) -> Lesson:
     """Look at an example as judging does."""
-    item = made_up(plain_text(example.title), plain_text(example.summary), example.language, example.source)
+    item = as_item(example)
     seen, asked = examine(item, rules)
     weight = OWN if own else 1.0
     vector = embed(text_of(item)) if embed and asked else ()
-    if not example.relevant and len({e.clause for e in seen.verdict.evidence} & sides(rules)) < len(rules.companies):
+    told = {e.clause for e in seen.verdict.evidence} & sides(company.name for company in rules.companies)
+    if not example.relevant and len(told) < len(rules.companies):
         weight *= EVERYDAY
     terms = Counter(grams(seen.texts.values()))
     return Lesson(example, item, seen, asked, fresh, own, weight, evidence(item, seen), terms, vector)
-
-
-def sides(rules: Rules) -> set[str]:
-    """Return the clauses that tell of a company."""
-    return {f"coverage.{company.name}" for company in rules.companies}
 
 
 def gather(

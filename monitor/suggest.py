@@ -10,13 +10,12 @@ from pathlib import Path
 
 from monitor import resources
 from monitor.advice import advice
-from monitor.config import Settings, made_up
+from monitor.config import Settings
 from monitor.errors import MonitorError
-from monitor.feeds.normalise import plain_text
 from monitor.match.judge import examine
 from monitor.match.opinion import COVERAGE, Opinion, Seen, grams, stands
 from monitor.model import Item, Label
-from monitor.tune import Example, of_label, read_labels
+from monitor.tune import Example, as_item, of_label, read_labels
 
 FEWEST, PRECISION, GAIN = 3, 0.8, 2
 """A term is proposed when so many labelled items hold it, such a part says yes, and the keywords miss so many of it."""
@@ -26,6 +25,20 @@ LEANED = 250
 """So many terms of each question, those with the largest weights, count as leaned on."""
 SHOWN = 3
 """So many of the items that it would add are named."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """An item as the rules see it, and its terms."""
+
+    title: str
+    seen: Seen
+    terms: frozenset[str]
+
+    @classmethod
+    def at(cls, item: Item, settings: Settings) -> _Look:
+        seen, _ = examine(item, settings.rules)
+        return cls(item.title, seen, frozenset(grams(seen.texts.values())))
 
 
 @dataclass(slots=True)
@@ -53,8 +66,8 @@ def suggest(
         raise MonitorError("; ".join(found.remarks))
     opinion = found.second.opinion
     examples = [*_shipped(), *map(of_label, labels)]
-    looked = [(example, *_look(settings, example)) for example in examples]
-    news = [(number, item, examine(item, settings.rules)[0]) for number, item in stored.items()]
+    looked = [(example, _Look.at(as_item(example), settings)) for example in examples]
+    news = [(number, _Look.at(item, settings)) for number, item in stored.items()]
     for question in (COVERAGE, *(theme for theme in settings.titles if theme in found.second.themes)):
         tallies = _tallies(question, opinion, looked, news)
         lines = list(_proposals(question, tallies, most))
@@ -67,37 +80,32 @@ def _shipped() -> list[Example]:
     return [e for part in ("tuning", "learning") for e in read_labels(resources.labels() / part)]
 
 
-def _look(settings: Settings, example: Example) -> tuple[Item, Seen]:
-    item = made_up(plain_text(example.title), plain_text(example.summary), example.language, example.source)
-    return item, examine(item, settings.rules)[0]
-
-
 def _tallies(
     question: str,
     opinion: Opinion,
-    looked: Sequence[tuple[Example, Item, Seen]],
-    news: Sequence[tuple[int, Item, Seen]],
+    looked: Sequence[tuple[Example, _Look]],
+    news: Sequence[tuple[int, _Look]],
 ) -> Mapping[str, _Tally]:
     column = 1 + opinion.weights.questions.index(question)
     rows = opinion.weights.words
     rare = [term for term, row in rows.items() if row[0] >= RARE and row[column] > 0]
     leaned = set(sorted(rare, key=lambda term: (-rows[term][column], term))[:LEANED])
     tallies: dict[str, _Tally] = defaultdict(_Tally)
-    for example, item, seen in looked:
+    for example, look in looked:
         if question != COVERAGE and not (example.relevant and example.themes_known):
             continue
         yes = example.relevant if question == COVERAGE else question in example.themes
-        for term in leaned.intersection(grams(seen.texts.values())):
+        for term in leaned & look.terms:
             tally = tallies[term]
             tally.yes, tally.no = tally.yes + yes, tally.no + (not yes)
-            if yes and not _by_keywords(question, seen):
-                tally.missed.append(item.title)
-            tally.spelled.update(_spelled(term, seen))
-    for number, item, seen in news:
-        about = not seen.verdict.covered if question == COVERAGE else seen.verdict.covered
-        if about and not _by_keywords(question, seen):
-            for term in leaned.intersection(grams(seen.texts.values())):
-                tallies[term].stored[number] = item.title
+            if yes and not _by_keywords(question, look.seen):
+                tally.missed.append(look.title)
+            tally.spelled.update(_spelled(term, look.seen))
+    for number, look in news:
+        about = look.seen.verdict.covered != (question == COVERAGE)
+        if about and not _by_keywords(question, look.seen):
+            for term in leaned & look.terms:
+                tallies[term].stored[number] = look.title
     return tallies
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.config import try_title
+from monitor.config import made_up
 from monitor.errors import MonitorError
 from monitor.feeds.normalise import plain_text
 from monitor.match.blend import Second
+from monitor.match.judge import judge
 from monitor.match.rules import Rules
-from monitor.model import Label, Verdict
+from monitor.model import Item, Label, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +142,12 @@ def _names(value: object) -> frozenset[str]:
 
 def predict(examples: Sequence[Example], rules: Rules, second: Second | None = None) -> list[Verdict]:
     """Judge the examples as if they came from a feed: markup and entities go first."""
-    return [
-        try_title(rules, plain_text(e.title), plain_text(e.summary), e.language, e.source, second) for e in examples
-    ]
+    return [judge(as_item(example), rules, second) for example in examples]
+
+
+def as_item(example: Example) -> Item:
+    """Return an example as it would come from a feed: without markup and entities."""
+    return made_up(plain_text(example.title), plain_text(example.summary), example.language, example.source)
 
 
 def said(verdict: Verdict) -> frozenset[str]:

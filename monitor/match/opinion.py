@@ -204,7 +204,7 @@ class Opinion:
         """Return the words that weighed most for a yes, as the text spells them, the companies' names left out."""
         column = 1 + self.weights.questions.index(question)
         weight = {term: value * row[column] for term, value, row in zip(*self._terms(seen.texts), strict=True)}
-        taken = [(e.field, e.start, e.end) for e in seen.verdict.evidence if e.clause in _sides(self.weights.companies)]
+        taken = [(e.field, e.start, e.end) for e in seen.verdict.evidence if e.clause in sides(self.weights.companies)]
         shown: list[str] = []
         for term in sorted(weight, key=lambda term: (-weight[term], term)):
             if len(shown) == limit or weight[term] <= 0:
@@ -226,7 +226,8 @@ def _added(table: Table, found: Mapping[str, float], skip: int, count: int) -> l
     return [sum(map(mul, values, column)) for column in list(zip(*rows, strict=True))[skip:]]
 
 
-def _sides(companies: Iterable[str]) -> set[str]:
+def sides(companies: Iterable[str]) -> set[str]:
+    """Return the clauses of evidence that tell of a company."""
     return {f"coverage.{company}" for company in companies}
 
 
