@@ -12,8 +12,8 @@ import typer.main
 from monitor import __version__, cli, config, environment
 from monitor.match.aboutness import POINTS
 from monitor.match.syntax import compile_query
-from monitor.match.text import read
 from monitor.match.words import Document
+from monitor.text import read
 from tests.builders import ROOT
 
 README = (ROOT / "README.md").read_text("utf-8")

@@ -16,9 +16,9 @@ from monitor.match.judge import judge
 from monitor.match.query import Query
 from monitor.match.rules import Company, Rules, Theme
 from monitor.match.syntax import compile_query
-from monitor.match.text import read
 from monitor.match.words import Document
 from monitor.model import Item, Verdict
+from monitor.text import read
 
 LAW = settings(deadline=None, derandomize=True)
 SHIPPED = Path(__file__).parent.parent / "feeds.yaml"

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from monitor.match.blend import Second
 from monitor.match.judge import examine, judge
 from monitor.match.opinion import FORMAT, Opinion, Seen, Sense, Weights, grams
-from monitor.match.text import read
 from monitor.model import Heard, Item
+from monitor.text import read
 from tests.test_judge import RULES, news
 
 LAW = settings(deadline=None, derandomize=True)

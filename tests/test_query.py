@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from monitor.errors import QueryError
 from monitor.match.query import Index, Node, Query
 from monitor.match.syntax import MAX_DISTANCE, compile_query
-from monitor.match.text import read, stem
 from monitor.match.words import Document, Match
+from monitor.text import read, stem
 
 LAW = settings(deadline=None, derandomize=True)
 

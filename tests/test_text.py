@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.match.text import Text, fold, read, sentence_ends, stem
+from monitor.text import Text, fold, read, sentence_ends, stem
 
 LAW = settings(deadline=None, derandomize=True)
 MIXED = st.text(

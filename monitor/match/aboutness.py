@@ -16,9 +16,9 @@ from operator import not_
 from typing import NamedTuple
 
 from monitor.match.rules import NEAR, TITLE, Found, Hits, Rules
-from monitor.match.text import Text
 from monitor.match.words import Span
 from monitor.model import Sign
+from monitor.text import Text
 
 LEAD = 400
 """Companies must stand in the title or in so many characters of the summary: feeds that carry whole articles

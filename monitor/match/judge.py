@@ -9,9 +9,9 @@ from monitor.match.aboutness import LEAD, Mention, Page, Place, in_title
 from monitor.match.blend import Second
 from monitor.match.opinion import Scores, Seen
 from monitor.match.rules import FAR, NEAR, TITLE, Found, Hits, Rules
-from monitor.match.text import read
 from monitor.match.words import Document, Span
 from monitor.model import Evidence, Item, Sign, Verdict
+from monitor.text import read
 
 
 def judge(item: Item, rules: Rules, second: Second | None = None, *, thorough: bool = False) -> Verdict:

@@ -17,8 +17,8 @@ from itertools import groupby, pairwise
 from operator import mul
 
 from monitor.match.aboutness import POINTS
-from monitor.match.text import Text
 from monitor.model import Heard, Item, Verdict
+from monitor.text import Text
 
 FORMAT = 1
 """To be raised when features change their names or meaning: weights of before would be silently wrong."""

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from monitor.match.text import fold
 from monitor.match.words import Document, Key, Match, Near, Span, Words, rarest
+from monitor.text import fold
 
 # ---------------------------------------------------------------- operators
 

@@ -19,8 +19,8 @@ from rapidfuzz import process
 
 from monitor.errors import QueryError
 from monitor.match.query import And, Boost, InField, InSentence, Language, Node, Not, Or, Query, Source
-from monitor.match.text import read
 from monitor.match.words import Near, Term, Words
+from monitor.text import read
 
 MAX_DISTANCE = 100
 FIELDS = ("title", "summary", "source", "lang", "sentence")

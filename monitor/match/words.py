@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
 
-from monitor.match.text import Text, stem
+from monitor.text import Text, stem
 
 STUB = 3
 """So many letters of a prefix (GPU*) are looked up; a shorter one is tried on every text."""
