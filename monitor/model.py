@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -17,7 +17,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One feed as the user configured it. `timezone` (IANA) is for dates that name no zone."""
+    """One feed as the user configured it. `timezone` (IANA) is for dates that name no zone.
+
+    Of several reports of one event, the one from the feed with the greatest `weight` is shown.
+    """
 
     url: str
     name: str = ""
@@ -26,6 +29,7 @@ class Feed:
     every: timedelta = timedelta(minutes=30)
     user_agent: str = ""
     enabled: bool = True
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +266,8 @@ class ToldStory:
     links: tuple[str, ...]
     titles: tuple[str, ...]
     told: datetime
+    summaries: tuple[str, ...] = ()
+    times: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,10 +309,11 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class ThemeTitle:
-    """A theme's name in feeds.yaml and its heading in the digest's language."""
+    """A theme's name in feeds.yaml, its heading in the digest's language, and the same in a word or two."""
 
     name: str
     title: str
+    short: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +332,40 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True)
+class PastEdition:
+    """An edition of earlier days: its window, and how many new stories it had of each theme."""
+
+    since: datetime
+    until: datetime
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """How much there is of a theme: `count` new stories now, `usual` in a window of this length.
+
+    `usual` is None while too little is known. `days` are the new stories of the last days, the present one last;
+    `change` is what a reader should hear of: `times`, `returns`, `quiet` or nothing, and `amount` how much of it.
+    """
+
+    theme: ThemeTitle
+    count: int
+    usual: float | None
+    days: tuple[int, ...]
+    change: str = ""
+    amount: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FeedSilence:
+    """A feed that answers and has brought nothing new since `since`, where it is used to bring news each `usual`."""
+
+    name: str
+    since: datetime
+    usual: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class FeedTrouble:
     """A feed that does not answer as it should, for the reader of a digest."""
 
@@ -337,9 +378,9 @@ class FeedTrouble:
 class Edition:
     """Everything that one digest tells: it covers `since` < t ≤ `until`.
 
-    `reports` counts those of all new stories, shown or left out by a cap. `passed` are items that this edition
-    settles without showing them (repeats of told addresses, themes that this digest leaves out, what a cap left out):
-    they are never candidates again.
+    `reports` counts those of all new stories that nobody doubts, shown or left out by a cap. `passed` are items that
+    this edition settles without showing them (repeats of told addresses, themes that this digest leaves out, what a cap
+    left out): they are never candidates again. Of each story `most_outlets` are named and linked, the rest is counted.
     """
 
     plan: DigestPlan
@@ -353,6 +394,19 @@ class Edition:
     passed: tuple[int, ...] = ()
     slot: datetime | None = None
     theme_titles: tuple[ThemeTitle, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    silences: tuple[FeedSilence, ...] = ()
+    most_outlets: int = 12
+
+    @property
+    def total(self) -> int:
+        """How many new stories there are that nobody doubts, shown or left out by a cap."""
+        return sum(len(section.stories) + section.more for section in self.sections if not section.doubted)
+
+    @property
+    def doubtful(self) -> int:
+        """How many new stories the second opinion doubts."""
+        return sum(len(section.stories) + section.more for section in self.sections if section.doubted)
 
     @property
     def stories(self) -> tuple[Story, ...]:
@@ -373,6 +427,55 @@ class Edition:
     def silent(self) -> bool:
         """True when no feed answers: then nothing to tell does not mean that nothing happened."""
         return 0 < self.feeds_total <= len(self.troubles)
+
+
+@dataclass(frozen=True, slots=True)
+class Templates:
+    """Templates by file name, and where each was read from, to name it in an error."""
+
+    sources: Mapping[str, str]
+    places: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What an edition is rendered with beside itself: the templates by file name, whom its links write to, and by whom.
+
+    The same edition in the same frame gives the same bytes, whenever it is rendered.
+    """
+
+    templates: Mapping[str, str]
+    owner: str
+    sender: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEdition:
+    """An edition that was mailed, as it was frozen. `edition` and `frame` are None where an early version froze it."""
+
+    id: int
+    digest: str
+    until: datetime
+    subject: str
+    messages: tuple[Message, ...]
+    edition: Edition | None
+    frame: Frame | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptStory:
+    """A story in the record of what was told: its headline, where it leads, and in which edition it stood."""
+
+    edition_id: int
+    digest: str
+    until: datetime
+    title: str
+    link: str
+    outlet: str
+    language: str
+    themes: tuple[str, ...]
+    update: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,23 +2,76 @@
 
 from __future__ import annotations
 
+import json
+from functools import cache
 from pathlib import Path
 
+from monitor.digest.likeness import Lexicon, Likeness, Weights
+from monitor.errors import TemplateError
+from monitor.model import Templates
+
 PACKAGE = Path(__file__).parent
+_KINDS = (".html", ".txt", ".css", ".js")
 
 
 def templates(config: Path) -> Path:
-    """Return the templates beside the user's feeds.yaml where there are any, else those that came along."""
+    """Return the folder of templates beside the user's feeds.yaml where there is one, else the one that came along."""
     own = config.resolve().parent / "templates"
-    if (own / "digest.html").is_file():
-        return own
+    return own if own.is_dir() else shipped_templates()
+
+
+def shipped_templates() -> Path:
+    """Return the folder of the templates that came along."""
     checkout = PACKAGE.parent / "templates"
     return checkout if (checkout / "digest.html").is_file() else PACKAGE / "_templates"
+
+
+def read_templates(folder: Path) -> Templates:
+    """Return the templates of a folder; those that it has not are the ones that came along.
+
+    Raises:
+        TemplateError: one of them cannot be read.
+    """
+    sources: dict[str, str] = {}
+    places: dict[str, str] = {}
+    for path in (*sorted(shipped_templates().iterdir()), *_files(folder)):
+        if path.suffix not in _KINDS or path.name.startswith("."):
+            continue
+        try:
+            sources[path.name] = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as e:
+            why = e.strerror if isinstance(e, OSError) else f"is not UTF-8 (byte {e.start})"
+            raise TemplateError(f"{path}: cannot be read: {why}") from e
+        places[path.name] = str(path)
+    return Templates(sources, places)
+
+
+def _files(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError as e:
+        raise TemplateError(f"{folder}: cannot be read: {e.strerror}") from e
 
 
 def weights() -> Path:
     """Return the folder of the weights that came along."""
     return PACKAGE / "weights"
+
+
+def lexicon() -> Lexicon:
+    """Return what is called by several names, as it came along."""
+    return Lexicon((weights() / "lexicon.txt").read_text("utf-8"))
+
+
+def likeness_file() -> Path:
+    """Return where the weights are by which reports are joined into stories."""
+    return weights() / "likeness.json"
+
+
+@cache
+def likeness() -> Likeness:
+    """Return what tells whether two reports are of one event, as it came along."""
+    return Likeness(lexicon(), Weights.of(json.loads(likeness_file().read_text("utf-8"))))
 
 
 def labels() -> Path:

@@ -270,6 +270,12 @@ def _places(stems: list[str]) -> dict[str, list[int]]:
     return places
 
 
+def tokens(folded: str) -> tuple[list[str], list[str]]:
+    """Return the words of a folded text and their stems, where nobody asks where they stand."""
+    words = _TOKEN.findall(_POSSESSIVE.sub(" ", folded))
+    return words, list(map(stem, words))
+
+
 def read(text: str) -> Text:
     """Cut a text into tokens and index them. A possessive s (`OpenAI's`) belongs to no token."""
     folded, offsets = fold(text)
