@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test extras model model-check eval bench points lint locks clean
+.PHONY: help run demo test extras model model-check likeness eval bench points pictures lint locks clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -32,8 +32,15 @@ model-check: $(VENV)/.extras $(VENV)/.dev  ## that the shipped weights are what 
 eval: $(VENV)/.run  ## figures on labelled items that nothing was tuned on or learnt from
 	@$(BIN)/monitor --config feeds.yaml evaluate labels/held-out
 
-bench: $(VENV)/.bench  ## how fast items are judged
+likeness: $(VENV)/.dev  ## the shipped weights by which reports are joined into stories, learnt anew from labels/events
+	@$(BIN)/python bench/stories.py --write
+
+bench: $(VENV)/.bench  ## how fast items are judged and joined into stories
 	@$(BIN)/python bench/matching.py
+	@$(BIN)/python bench/stories.py
+
+pictures: $(VENV)/.dev  ## the pictures of docs/pictures, from the demo's news (needs Chromium)
+	@$(BIN)/python bench/pictures.py
 
 points: $(VENV)/.bench  ## the points of the signs, fitted anew on labels/tuning, beside the shipped ones
 	@$(BIN)/python bench/points.py

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from monitor.environment import MailSettings
     from monitor.explain import Mark
     from monitor.match.blend import Second
-    from monitor.model import Edition, Item, Label, Outcome, Rendered, Verdict
+    from monitor.model import DigestPlan, Edition, Item, Label, Outcome, Verdict
+    from monitor.press import Desk
     from monitor.store import Store
     from monitor.tune import Example
-    from monitor.worker import Desk
 
 EVERY_FEED_FAILED = 3
 
@@ -126,29 +126,41 @@ def digest(
     preview: Annotated[
         bool, typer.Option("--preview", help="Write what would be sent to files; mark nothing.")
     ] = False,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Preview again whenever feeds.yaml or a template changes, until Ctrl-C.")
+    ] = False,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Preview invented news with every kind of part, to tune the look by.")
+    ] = False,
+    again: Annotated[
+        int, typer.Option(metavar="N", help="Write edition N (monitor editions) as it was sent; send nothing.")
+    ] = 0,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where --preview writes; ./preview if not given.")
+        Path | None, typer.Option(metavar="DIR", help="Where previews are written; ./preview if not given.")
     ] = None,
 ) -> None:
     """Make an edition of what has not been told yet, and deliver it now."""
-    if out and not preview:
+    preview = preview or watch or sample
+    if again and (preview or name):
+        raise typer.BadParameter("goes alone: the edition is known by its number", param_hint="--again")
+    if out and not (preview or again):
         raise typer.BadParameter("only goes with --preview; without it the digest is sent", param_hint="--out")
+    folder = out or Path("preview")
+    if again:
+        _write_again(again, folder)
+        return
+    if preview:
+        _preview(name, folder, sample=sample, watch=watch)
+        return
     from monitor import environment, worker
     from monitor.locks import hold
     from monitor.store import Store
 
     settings, mail = _settings(), environment.mail_settings()
     _warn_of_strangers()
-    if not settings.digests:
-        raise _fault("digests: there is none; add one to make editions")
-    plan = settings.digest(name) if name else settings.digests[0]
+    plan = _plan(settings, name)
     with Store(_database()) as store:
         worker.meet_digests(settings, store, _now())
-        if preview:
-            desk = _desk(mail)
-            edition = worker.make_edition(settings, plan, store, _now(), embed=desk.embed)
-            _print_preview(edition, worker.render_edition(edition, desk), desk, out or Path("preview"))
-            return
         with hold(_Paths.data, "deliver", wait=10):
             made = worker.digest(settings, plan, store, _desk(mail), _now())
             if made and not made[1]:
@@ -156,11 +168,113 @@ def digest(
             elif made:
                 print(f"{plan.name}: {_told(made[0])}: {made[1][0].subject}")
             results = worker.deliver(store, _sender(mail), _now)
+            _archive(settings, store)
     for recipient, state, detail in results:
         later = "" if state in ("sent", "refused") else " (will be tried again)"
         print(f"{recipient}: {state}: {detail}{later}")
     if any(state != "sent" for _, state, _ in results):
         raise typer.Exit(1)
+
+
+def _plan(settings: Settings, name: str) -> DigestPlan:
+    if not settings.digests:
+        raise _fault("digests: there is none; add one to make editions")
+    return settings.digest(name) if name else settings.digests[0]
+
+
+def _preview(name: str, out: Path, *, sample: bool, watch: bool) -> None:
+    """Write what would be sent; with `watch` again after each edit, telling faults and going on."""
+    from monitor import environment, press, resources, schedule, worker
+    from monitor import preview as showing
+    from monitor.digest.sample import sample as the_sample
+    from monitor.store import Store
+
+    desk = _desk(environment.mail_settings())
+    _warn_of_strangers()
+
+    def show() -> None:
+        settings = _settings()
+        plan = _plan(settings, name)
+        if sample:
+            edition = the_sample(plan.language, plan)
+        else:
+            with Store(_database()) as store:
+                worker.meet_digests(settings, store, _now())
+                edition = worker.make_edition(settings, plan, store, _now())
+        edition, rendered, frame = press.typeset(edition, desk)
+        page, mail = showing.write_edition(edition, rendered, frame, out)
+        print(f"{plan.name}: {_told(edition)}: {rendered.subject}")
+        print(f"  page  {page}\n  mail  {mail}\nnothing was sent or marked", flush=True)
+
+    def show_or_say() -> None:
+        try:
+            show()
+        except MonitorError as e:
+            _say(str(e))
+
+    if not watch:
+        show()
+        return
+    stop = schedule.heed_signals()
+    paths = [_Paths.config, resources.templates(_Paths.config)]
+    _say(f"watching {paths[0]} and {paths[1]}; Ctrl-C ends")
+    showing.watch(show_or_say, lambda: showing.state_of(paths), lambda: stop.wait(0.5))
+
+
+def _write_again(number: int, out: Path) -> None:
+    from monitor import preview as showing
+
+    with _existing_store() as store:
+        kept = store.kept_edition(number)
+    if kept is None:
+        raise MonitorError(f"{number}: no edition of this number was mailed; `monitor editions` lists them")
+    (page, mail), said = showing.write_again(kept, out)
+    print(f"{kept.digest}, {kept.until:%Y-%m-%d %H:%M} UTC: {kept.subject}\n  page  {page}\n  mail  {mail}\n{said}")
+
+
+@app.command()
+def editions(
+    limit: Annotated[int, typer.Option(min=1, help="How many, the latest.")] = 30,
+) -> None:
+    """List the editions that were mailed; `monitor digest --again N` shows one."""
+    from monitor import archive
+
+    with _existing_store() as store:
+        rows = store.mailed_editions()[-limit:]
+    if not rows:
+        print("no edition was mailed yet")
+        return
+    _print_table(
+        ("edition", "digest", "time (UTC)", "stories", "mails", "subject"),
+        [
+            (str(number), digest, f"{until:%Y-%m-%d %H:%M}", str(stories), str(mails), subject)
+            for number, digest, until, subject, stories, mails in rows
+        ],
+    )
+    index = _Paths.data / archive.FOLDER / archive.INDEX
+    if index.exists():
+        print(f"to read and search: {index}")
+
+
+def _existing_store() -> Store:
+    from monitor.store import Store
+
+    if not _database().exists():
+        raise MonitorError(f"{_database()}: no database yet; poll first")
+    return Store(_database())
+
+
+def _archive(settings: Settings, store: Store) -> None:
+    """Write the pages of new editions; what cannot be written is told, for the mail is out already."""
+    from monitor import archive, resources
+
+    try:
+        templates = resources.read_templates(resources.templates(_Paths.config))
+        archive.update(
+            store, _Paths.data / archive.FOLDER, templates, settings.digests, settings.titles, settings.shorts
+        )
+    except MonitorError as e:
+        _say(f"the archive could not be written: {e}")
 
 
 @app.command()
@@ -189,7 +303,7 @@ def demo(
     unchanged = sum(outcome.result == "unchanged" for outcome in done.second)
     print(f"\nA second poll: {unchanged} feeds unchanged, {sum(o.new for o in done.second)} new items.")
     print(f"The digest: {_told(done.edition)}.")
-    print(f"  subject  {done.subject}\n  page     {done.page}\n  mail     {done.mail}")
+    print(f"  subject  {done.subject}\n  page     {done.page}\n  mail     {done.mail}\n  archive  {done.archive}")
     if sys.stdout.isatty() and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
         webbrowser.open(done.page.as_uri())
 
@@ -201,18 +315,18 @@ def demo(
 def check(
     file: Annotated[Path | None, typer.Argument(help="The file to check; the one in use if not given.")] = None,
 ) -> None:
-    """Find every mistake of feeds.yaml, with its line and column, and run the themes' examples."""
-    from monitor import config, environment
+    """Find every mistake of feeds.yaml and the templates, with its line, and run the themes' examples."""
+    from monitor import config, environment, press
     from monitor.advice import advice
 
     settings = config.load(file or _Paths.config)
+    press.check_templates(_desk(environment.mail_settings()))
     wrong = config.example_faults(settings)
     for line in wrong:
         _say(line)
     for line in advice(settings, _Paths.data).remarks:
         _say(line)
     _warn_of_strangers()
-    environment.mail_settings()
     themes = ", ".join(settings.titles) or "none"
     print(
         f"{settings.path}: {len(settings.enabled)} feeds, {len(settings.digests)} digests, themes: {themes}; "
@@ -696,11 +810,10 @@ def _outbox() -> Path:
 
 
 def _desk(mail: MailSettings) -> Desk:
-    from monitor import resources, sense
-    from monitor.worker import Desk
+    from monitor import resources
+    from monitor.press import Desk
 
-    embed = sense.embed if sense.installed() else None
-    return Desk(resources.templates(_Paths.config), mail.sender, mail.sender, embed)
+    return Desk(resources.templates(_Paths.config), mail.sender, mail.sender)
 
 
 def _sender(mail: MailSettings) -> Sender:
@@ -736,8 +849,8 @@ def _say(line: str) -> None:
 
 def _told(edition: Edition) -> str:
     updates = f", {len(edition.updates)} updates" if edition.updates else ""
-    count = len(edition.stories) + sum(section.more for section in edition.sections)
-    return f"{count} stories from {edition.reports} reports{updates}"
+    doubtful = f", {edition.doubtful} doubtful" if edition.doubtful else ""
+    return f"{edition.total} stories from {edition.reports} reports{updates}{doubtful}"
 
 
 @contextmanager
@@ -796,20 +909,6 @@ def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
-
-
-def _print_preview(edition: Edition, rendered: Rendered, desk: Desk, out: Path) -> None:
-    from monitor import worker
-
-    message = worker.make_messages(edition, rendered, desk, "preview")[0]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / f"{edition.plan.name}.html").write_text(rendered.html, encoding="utf-8")
-        (out / f"{edition.plan.name}.eml").write_bytes(message.raw)
-    except OSError as e:
-        raise MonitorError(f"{out}: cannot be written: {e.strerror}") from e
-    print(f"{edition.plan.name}: {_told(edition)}: {rendered.subject}")
-    print(f"  page  {out / edition.plan.name}.html\n  mail  {out / edition.plan.name}.eml\nnothing was sent or marked")
 
 
 def main() -> None:

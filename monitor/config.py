@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -155,6 +156,7 @@ class FeedPart(_Part):
     every: Interval = timedelta(minutes=30)
     user_agent: Annotated[str, AfterValidator(_one_line)] = ""
     enabled: bool = True
+    weight: Annotated[float, Field(ge=0, le=100)] = 1.0
 
     @model_validator(mode="before")
     @classmethod
@@ -221,6 +223,7 @@ class ThemePart(_Part):
     """One theme under `themes`."""
 
     title: dict[Literal["en", "zh"], str] = {}
+    short: dict[Literal["en", "zh"], str] = {}
     keywords: list[Keyword] = Field(min_length=1)
     excluded: list[Keyword] = Field(default=[], alias="not")
     threshold: Threshold = 1.0
@@ -268,6 +271,7 @@ class Settings:
     digests: tuple[DigestPlan, ...]
     rules: Rules
     titles: Mapping[str, Mapping[str, str]]
+    shorts: Mapping[str, Mapping[str, str]]
     retention: timedelta
     second_opinion: SecondOpinionPart = field(default_factory=SecondOpinionPart)
     examples: Mapping[str, ExamplesPart] = field(default_factory=dict)
@@ -276,6 +280,15 @@ class Settings:
     def enabled(self) -> tuple[Feed, ...]:
         """The feeds to poll."""
         return tuple(feed for feed in self.feeds if feed.enabled)
+
+    def weight_of(self, item: Item) -> float:
+        """Return the weight of an item's source: its feed's, times the outlet's where another feed bears its name.
+
+        So a copy through an aggregator of little weight comes after the outlet's own, and before those of others.
+        """
+        return math.prod(
+            feed.weight for feed in self.feeds if feed.url == item.feed_url or (feed.name and feed.name == item.outlet)
+        )
 
     def digest(self, name: str) -> DigestPlan:
         """Return the digest of that name.
@@ -384,9 +397,8 @@ def _settings(path: Path, fingerprint: str, parsed: FilePart) -> Settings:
             masks=_queries(coverage.masks),
             threshold=coverage.threshold,
         ),
-        titles={
-            name: {str(lang): words for lang, words in theme.title.items()} for name, theme in parsed.themes.items()
-        },
+        titles={name: _by_language(theme.title) for name, theme in parsed.themes.items()},
+        shorts={name: _by_language(theme.short) for name, theme in parsed.themes.items()},
         retention=parsed.retention,
         second_opinion=parsed.second_opinion,
         examples={name: theme.examples for name, theme in parsed.themes.items()},
@@ -397,6 +409,10 @@ def _plan(part: DigestPart) -> DigestPlan:
     return DigestPlan(
         part.name, tuple(part.to), part.crontab(), part.timezone, part.language, tuple(part.themes), part.empty
     )
+
+
+def _by_language(words: Mapping[Any, str]) -> dict[str, str]:
+    return {str(language): text for language, text in words.items()}
 
 
 def _queries(sources: Iterable[str]) -> tuple[Query, ...]:

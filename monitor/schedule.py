@@ -26,14 +26,16 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEv
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from monitor import config, slots, worker
+from monitor import archive, config, resources, slots, worker
 from monitor.advice import Advice, advice, weights_state
 from monitor.config import Settings
 from monitor.digest.mail import Sender
-from monitor.errors import ConfigError, MonitorError
+from monitor.errors import ConfigError, MonitorError, TemplateError
 from monitor.locks import hold
 from monitor.match.blend import Second
 from monitor.model import Outcome, State
+from monitor.press import Desk, check_templates, note_templates
+from monitor.preview import state_of
 from monitor.store import FILE_NAME, Store
 
 TICK = timedelta(seconds=60)
@@ -51,7 +53,7 @@ class Office:
 
     config: Path
     data: Path
-    desk: worker.Desk
+    desk: Desk
     make_sender: Callable[[], Sender]
     clock: worker.Clock
     tick: timedelta = TICK
@@ -76,6 +78,8 @@ class Runner:
         self._rejected = ""
         self._opinion: Second | None = None
         self._advised: tuple[str, object] | None = None
+        self._templates_seen: object = None
+        self._to_archive = True  # what an earlier run did not come to
         # A late job runs late rather than never, and once for all the times that it was missed.
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
@@ -110,6 +114,7 @@ class Runner:
         try:
             with self._job("poll") as store, hold(self.office.data, "poll", wait=30):
                 self.reload(store)
+                self._look_at_templates(store)
                 second = self._second(store)
                 outcomes = worker.poll(
                     self.settings, store, self.office.clock, second=second, stop=self.stop, tell=_log_failure
@@ -146,6 +151,7 @@ class Runner:
                 self.reload(store)
                 faults = self._freeze_due(store)
                 self._deliver(store)
+                self._archive(store)
                 if faults:
                     raise faults[0]
         finally:
@@ -177,8 +183,35 @@ class Runner:
                 continue
             if made:
                 edition, messages = made
+                self._to_archive = self._to_archive or bool(messages)
                 log.info("edition", digest=plan.name, stories=len(edition.stories), mails=len(messages))
         return faults
+
+    def _archive(self, store: Store) -> None:
+        """Write the pages of new editions; a fault is told, and they come with the next ones: no mail waits for it."""
+        if not self._to_archive:
+            return
+        self._to_archive = False
+        try:
+            templates = resources.read_templates(self.office.desk.templates)
+            folder = self.office.data / archive.FOLDER
+            settings = self.settings
+            archive.update(store, folder, templates, settings.digests, settings.titles, settings.shorts)
+        except (MonitorError, OSError) as e:
+            log.error("the archive could not be written", reason=str(e))  # noqa: TRY400 (a line for a person)
+
+    def _look_at_templates(self, store: Store) -> None:
+        """Try templates that were edited, so that a fault is known before the next edition."""
+        state = state_of([self.office.desk.templates])
+        if state == self._templates_seen:
+            return
+        self._templates_seen = state
+        try:
+            check_templates(self.office.desk)
+        except TemplateError as e:
+            note_templates(store, e, self.office.clock())
+        else:
+            note_templates(store, None, self.office.clock())
 
     def tidy(self) -> None:
         """Forget old texts."""

@@ -11,8 +11,10 @@ import json
 import re
 import sqlite3
 import time
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
@@ -20,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from pydantic import TypeAdapter
 from sqlite_utils import Database, Migrations
 from sqlite_utils.db import Table
 
@@ -29,11 +32,15 @@ from monitor.model import (
     Edition,
     Evidence,
     FeedState,
+    Frame,
     Item,
     JobRun,
     Judged,
+    KeptEdition,
+    KeptStory,
     Label,
     Message,
+    PastEdition,
     Receipt,
     State,
     Story,
@@ -167,6 +174,17 @@ def m004_second_opinion_labels(db: Database) -> None:
     )  # fmt: skip
 
 
+@migrations()
+def m005_kept_editions(db: Database) -> None:
+    """Create what an edition is made again from, and what the next ones compare themselves with."""
+    editions = _table(db, "editions")
+    for column, kind in (("counts", str), ("frame", str), ("kept", bytes), ("templates", str)):
+        editions.add_column(column, kind)
+    _table(db, "template_sets").create({"hash": str, "files": bytes, "used": str}, pk="hash")
+    items = _table(db, "items")
+    items.create_index(["feed_url", "first_seen"])
+
+
 class Store:
     """The database of one data folder, for one thread."""
 
@@ -259,6 +277,12 @@ class Store:
         except sqlite3.Error as e:
             raise StoreError(f"{self.path}: cannot be read: {e}") from e
 
+    def _rows_of(self, sql: str, values: Sequence[Any], *others: Any) -> Iterator[dict[str, Any]]:
+        """Read for many values, some hundreds at a time, which stand for `{}`; `others` stand after them."""
+        for at in range(0, len(values), 500):
+            part = values[at : at + 500]
+            yield from self._rows(sql.format(",".join("?" * len(part))), [*part, *others])
+
     def _run(self, sql: str, values: Sequence[Any] = ()) -> int:
         return self._conn.execute(sql, values).rowcount
 
@@ -281,14 +305,8 @@ class Store:
             return [], []
         seen: dict[str, str] = {}
         keys = [item.key for item in items]
-        for at in range(0, len(keys), 500):
-            part = keys[at : at + 500]
-            marks = ",".join("?" * len(part))
-            rows = self._rows(
-                f"SELECT key, fingerprint FROM items WHERE feed_url = ? AND key IN ({marks})",  # noqa: S608 (only ?)
-                [items[0].feed_url, *part],
-            )
-            seen.update((row["key"], row["fingerprint"]) for row in rows)
+        known = "SELECT key, fingerprint FROM items WHERE key IN ({}) AND feed_url = ?"
+        seen.update((row["key"], row["fingerprint"]) for row in self._rows_of(known, keys, items[0].feed_url))
         new = list({item.key: item for item in items if item.key not in seen}.values())
         changed = [item for item in items if item.key in seen and seen[item.key] != _fingerprint(item)]
         return new, changed
@@ -417,15 +435,11 @@ class Store:
 
     def told_links(self, digest: str, links: Iterable[str]) -> set[str]:
         """Return those of `links` that this digest has shown already, however long ago."""
-        return {
-            link
-            for link in set(links) - {""}
-            if self._rows(
-                "SELECT 1 FROM items JOIN told ON told.item_id = items.id"
-                " WHERE items.link = ? AND told.digest = ? AND told.story_id IS NOT NULL LIMIT 1",
-                (link, digest),
-            )
-        }
+        shown = (
+            "SELECT DISTINCT items.link FROM items JOIN told ON told.item_id = items.id"
+            " WHERE items.link IN ({}) AND told.digest = ? AND told.story_id IS NOT NULL"
+        )
+        return {row["link"] for row in self._rows_of(shown, sorted(set(links) - {""}), digest)}
 
     def recent_stories(self, digest: str, since: datetime) -> list[ToldStory]:
         """Return the stories that this digest told after `since`, each with all its reports so far."""
@@ -433,35 +447,50 @@ class Store:
             "SELECT * FROM stories WHERE digest = ? AND told > ? AND continues IS NULL ORDER BY id",
             (digest, _iso(since)),
         )
-        return [self._told_story(row) for row in stories]
+        reports: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in stories}
+        for report in self._rows(
+            "SELECT coalesce(s.continues, s.id) AS story, items.* FROM stories s JOIN told ON told.story_id = s.id"
+            " JOIN items ON items.id = told.item_id WHERE s.digest = ? AND s.told > ?"
+            " ORDER BY items.published, items.id",
+            (digest, _iso(since)),
+        ):
+            if report["story"] in reports:
+                reports[report["story"]].append(report)
+        return [_told_story(row, reports[row["id"]]) for row in stories]
 
-    def _told_story(self, row: Mapping[str, Any]) -> ToldStory:
-        reports = self._rows(
-            "SELECT items.* FROM told JOIN items ON items.id = told.item_id"
-            " WHERE told.story_id IN (SELECT id FROM stories WHERE id = :id OR continues = :id)"
-            " ORDER BY items.id = :lead DESC, items.published, items.id",
-            {"id": row["id"], "lead": row["lead_item_id"]},
-        )
-        lead = reports[0] if reports else {"link": "", "language": ""}
-        return ToldStory(
-            id=row["id"],
-            title=row["title"],
-            link=lead["link"],
-            language=lead["language"],
-            themes=tuple(json.loads(row["themes"])),
-            outlets=tuple(dict.fromkeys(r["outlet"] for r in reports)),
-            links=tuple(r["link"] for r in reports),
-            titles=tuple(r["title"] for r in reports),
-            told=_must(row["told"]),
-        )
+    def history(self, digest: str, since: datetime) -> list[PastEdition]:
+        """Return the editions of this digest after `since`, with the number of new stories they had of each theme."""
+        found = []
+        for row in self._rows(
+            "SELECT id, since, until, counts FROM editions WHERE digest = ? AND until > ? ORDER BY until, id",
+            (digest, _iso(since)),
+        ):
+            counts: dict[str, int] = json.loads(row["counts"] or "{}")
+            if row["counts"] is None:  # frozen before counts were kept
+                for told in self._rows(
+                    "SELECT themes FROM stories WHERE edition_id = ? AND continues IS NULL", (row["id"],)
+                ):
+                    for theme in _words(told["themes"]):
+                        counts[theme] = counts.get(theme, 0) + 1
+            found.append(PastEdition(_must(row["since"]), _must(row["until"]), counts))
+        return found
 
-    def freeze(self, edition: Edition, messages: Sequence[Message]) -> bool:
+    def arrivals(self, feed_url: str, limit: int = 60) -> list[datetime]:
+        """Return when the feed last brought items that were new, the latest first."""
+        rows = self._rows(
+            "SELECT DISTINCT first_seen FROM items WHERE feed_url = ? ORDER BY first_seen DESC LIMIT ?",
+            (feed_url, limit),
+        )
+        return [_must(row["first_seen"]) for row in rows]
+
+    def freeze(self, edition: Edition, messages: Sequence[Message], frame: Frame | None = None) -> bool:
         """Write an edition, what it told and its finished mails in one transaction.
 
-        Return False, and write nothing, when this slot of the digest was frozen before.
+        With the `frame` it was rendered in, a mailed edition can be rendered again. Return False, and write nothing,
+        when this slot of the digest was frozen before.
         """
         with self._write():
-            edition_id = self._insert_edition(edition, messages)
+            edition_id = self._insert_edition(edition, messages, frame if messages else None)
             if edition_id is None:
                 return False
             for position, story in enumerate(edition.stories + edition.updates):
@@ -472,16 +501,81 @@ class Store:
                 self._insert_message(edition_id, message, edition.until)
         return True
 
-    def _insert_edition(self, edition: Edition, messages: Sequence[Message]) -> int | None:
+    def _insert_edition(self, edition: Edition, messages: Sequence[Message], frame: Frame | None) -> int | None:
         cursor = self._conn.execute(
-            "INSERT OR IGNORE INTO editions (digest, slot, since, until, subject, stories, reports, messages)"
-            " VALUES (?,?,?,?,?,?,?,?)",
+            "INSERT OR IGNORE INTO editions (digest, slot, since, until, subject, stories, reports, messages, counts,"
+            " frame, kept, templates) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 edition.plan.name, _plain(edition.slot), _iso(edition.since), _iso(edition.until),
                 messages[0].subject if messages else "", len(edition.stories), edition.reports, len(messages),
+                json.dumps({trend.theme.name: trend.count for trend in edition.trends if trend.count}),
+                json.dumps([frame.owner, frame.sender, frame.version]) if frame else None,
+                _packed(_editions().dump_json(replace(edition, passed=()))) if frame else None,
+                self._keep_templates(frame.templates, edition.until) if frame else None,
             ),
         )  # fmt: skip
         return cursor.lastrowid if cursor.rowcount else None
+
+    def _keep_templates(self, templates: Mapping[str, str], now: datetime) -> str:
+        files = json.dumps(dict(sorted(templates.items())), ensure_ascii=False).encode("utf-8", "surrogatepass")
+        name = sha256(files).hexdigest()
+        self._run(
+            "INSERT INTO template_sets (hash, files, used) VALUES (?,?,?)"
+            " ON CONFLICT (hash) DO UPDATE SET used = excluded.used",
+            (name, _packed(files), _iso(now)),
+        )
+        return name
+
+    def last_templates(self) -> Mapping[str, str] | None:
+        """Return the templates that the latest mailed edition was rendered with; None before there is any."""
+        rows = self._rows("SELECT files FROM template_sets ORDER BY used DESC, rowid DESC LIMIT 1")
+        return _templates(rows[0]["files"]) if rows else None
+
+    def mailed_editions(self, after: int = 0) -> list[tuple[int, str, datetime, str, int, int]]:
+        """Return number, digest, time, subject, stories and mails of the editions with a number above `after`."""
+        rows = self._rows(
+            "SELECT id, digest, until, subject, stories, messages FROM editions WHERE messages > 0 AND id > ?"
+            " ORDER BY id",
+            (after,),
+        )
+        return [(r["id"], r["digest"], _must(r["until"]), r["subject"], r["stories"], r["messages"]) for r in rows]
+
+    def kept_edition(self, number: int) -> KeptEdition | None:
+        """Return a mailed edition as it was frozen; None where there is no such edition or nothing was mailed."""
+        rows = self._rows(
+            "SELECT editions.*, files FROM editions LEFT JOIN template_sets ON hash = templates"
+            " WHERE id = ? AND messages > 0",
+            (number,),
+        )
+        if not rows:
+            return None
+        [row] = rows
+        messages = self._rows("SELECT * FROM messages WHERE edition_id = ? ORDER BY id", (number,))
+        known = row["kept"] is not None and row["files"] is not None
+        return KeptEdition(
+            number,
+            row["digest"],
+            _must(row["until"]),
+            row["subject"],
+            tuple(Message(m["message_id"], m["sender"], m["recipient"], m["subject"], m["raw"]) for m in messages),
+            _editions().validate_json(zlib.decompress(row["kept"])) if known else None,
+            Frame(_templates(row["files"]), *json.loads(row["frame"])) if known else None,
+        )
+
+    def kept_stories(self) -> list[KeptStory]:
+        """Return every story that was mailed, the newest editions first, in the order of their pages."""
+        rows = self._rows(
+            "SELECT stories.*, editions.until, items.link, items.outlet, items.language AS tongue FROM stories"
+            " JOIN editions ON editions.id = stories.edition_id JOIN items ON items.id = stories.lead_item_id"
+            " WHERE editions.messages > 0 ORDER BY editions.until DESC, editions.id DESC, position"
+        )
+        return [
+            KeptStory(
+                row["edition_id"], row["digest"], _must(row["until"]), row["title"], row["link"], row["outlet"],
+                row["tongue"], _words(row["themes"]), row["continues"] is not None,
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def _insert_story(self, edition: Edition, edition_id: int, position: int, story: Story) -> int | None:
         return self._conn.execute(
@@ -515,14 +609,21 @@ class Store:
         )
 
     def _judged(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
+        ids = [row["id"] for row in rows]
+        themes: dict[int, list[tuple[str, float]]] = {}
+        for row in self._rows_of("SELECT * FROM item_themes WHERE item_id IN ({}) ORDER BY score DESC, theme", ids):
+            themes.setdefault(row["item_id"], []).append((row["theme"], row["score"]))
+        evidence: dict[int, list[Evidence]] = {}
+        for row in self._rows_of("SELECT * FROM evidence WHERE item_id IN ({}) ORDER BY rowid", ids):
+            evidence.setdefault(row.pop("item_id"), []).append(Evidence(**row))
         return [
             Judged(
                 _item(row),
                 Verdict(
                     bool(row["covered"]),
-                    self._themes(row["id"]),
+                    tuple(themes.get(row["id"], ())),
                     row["score"] or 0.0,
-                    self._evidence(row["id"]),
+                    tuple(evidence.get(row["id"], ())),
                     row["reason"] or "",
                     doubted=bool(row["doubted"]),
                     alone=_words(row["alone"]),
@@ -533,18 +634,6 @@ class Store:
             )
             for row in rows
         ]
-
-    def _themes(self, item_id: int) -> tuple[tuple[str, float], ...]:
-        rows = self._rows(
-            "SELECT theme, score FROM item_themes WHERE item_id = ? ORDER BY score DESC, theme", (item_id,)
-        )
-        return tuple((row["theme"], row["score"]) for row in rows)
-
-    def _evidence(self, item_id: int) -> tuple[Evidence, ...]:
-        rows = self._rows(
-            'SELECT clause, keyword, field, start, "end" FROM evidence WHERE item_id = ? ORDER BY rowid', (item_id,)
-        )
-        return tuple(Evidence(**row) for row in rows)
 
     def find_items(self, reference: str, limit: int = 20) -> list[Judged]:
         """Return the item of that number, address or key, else those whose title holds `reference`, newest first.
@@ -746,6 +835,39 @@ def _known_migrations() -> frozenset[str]:
         return frozenset(migration.name for migration in migrations.pending(empty))
     finally:
         empty.close()
+
+
+@cache
+def _editions() -> TypeAdapter[Edition]:
+    """Return what writes editions and reads them; made when it is needed, for that takes as long as a poll."""
+    return TypeAdapter(Edition)
+
+
+def _packed(data: bytes) -> bytes:
+    return zlib.compress(data, 9)
+
+
+def _templates(packed: bytes) -> dict[str, str]:
+    files: dict[str, str] = json.loads(zlib.decompress(packed).decode("utf-8", "surrogatepass"))
+    return files
+
+
+def _told_story(row: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) -> ToldStory:
+    reports = sorted(reports, key=lambda report: report["id"] != row["lead_item_id"])
+    lead = reports[0] if reports else {"link": "", "language": ""}
+    return ToldStory(
+        id=row["id"],
+        title=row["title"],
+        link=lead["link"],
+        language=lead["language"],
+        themes=_words(row["themes"]),
+        outlets=tuple(dict.fromkeys(r["outlet"] for r in reports)),
+        links=tuple(r["link"] for r in reports),
+        titles=tuple(r["title"] for r in reports),
+        told=_must(row["told"]),
+        summaries=tuple(r["summary"] for r in reports),
+        times=tuple(_must(r["published"]) for r in reports),
+    )
 
 
 def _table(db: Database, name: str) -> Table:

@@ -1,7 +1,7 @@
 """The order of the steps; what each decides is its own room's affair.
 
     poll      states → fetch → parse → normalise → news? → judge → save (one transaction a feed)
-    digest    hits → stories → edition → render → compose → freeze (one transaction an edition)
+    digest    hits → stories → edition → press → freeze (one transaction an edition)
     deliver   reclaim → due → begin → send → end (a transaction before and after each attempt)
     tidy      forget the texts of old items
 
@@ -16,21 +16,15 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import structlog
 
-from monitor import __version__
+from monitor import press, resources
 from monitor.config import Settings
 from monitor.digest import edition as editions
 from monitor.digest import mail, stories
-from monitor.digest.message import compose, make_message_id
-from monitor.digest.render import environment, render
-from monitor.digest.stories import Embed
 from monitor.errors import MonitorError
 from monitor.feeds import politeness
 from monitor.feeds.fetch import DEADLINE, fetch_all
@@ -53,7 +47,6 @@ from monitor.model import (
     Outcome,
     Parsed,
     Receipt,
-    Rendered,
     Response,
     State,
 )
@@ -169,16 +162,6 @@ def _failed(feed: Feed, state: FeedState, failure: Failure, store: Store, now: d
 # ---------------------------------------------------------------- digest
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What the digest needs beside the database: templates, whom the mail is from, and what embeds headlines."""
-
-    templates: Path
-    sender: str
-    owner: str = ""
-    embed: Embed | None = None
-
-
 def meet_digests(settings: Settings, store: Store, now: datetime, before: Settings | None = None) -> None:
     """Make every configured digest known, so that its first slot counts from now.
 
@@ -195,22 +178,20 @@ def make_edition(
     store: Store,
     now: datetime,
     slot: datetime | None = None,
-    embed: Embed | None = None,
 ) -> Edition:
-    """Gather what a digest has to tell; reads only. `embed` joins reports across languages."""
+    """Gather what a digest has to tell; reads only."""
+    states = store.feed_states()
     hits = store.untold_hits(plan.name)
     told = store.told_links(plan.name, [hit.item.link for hit in hits])
     repeats = [hit.id for hit in hits if hit.item.link in told]
     fresh = [hit for hit in hits if hit.item.link not in told]
-    heard = settings.second_opinion.mode != "off" and settings.second_opinion.sense
-    recent = store.recent_stories(plan.name, now - RECENT)
-    try:
-        found = stories.cluster(fresh, recent, embed if heard else None)
-    except Exception as e:  # whatever a foreign engine raises; a mail that joins less is better than none
-        if not (embed and heard):
-            raise
-        log.exception("headlines could not be embedded", reason=str(e))
-        found = stories.cluster(fresh, recent)
+    found = stories.cluster(
+        fresh,
+        store.recent_stories(plan.name, now - RECENT),
+        likeness=resources.likeness(),
+        weigh=settings.weight_of,
+        language=plan.language,
+    )
     return editions.compose(
         plan,
         found,
@@ -218,43 +199,20 @@ def make_edition(
         until=now,
         titles=settings.titles,
         feeds_total=len(settings.enabled),
-        troubles=editions.troubles(settings.enabled, store.feed_states()),
-        notices=tuple(store.notes().values()),
+        shorts=settings.shorts,
+        history=store.history(plan.name, now - editions.HISTORY),
+        troubles=editions.troubles(settings.enabled, states),
+        silences=editions.silences(
+            settings.enabled, states, {feed.url: store.arrivals(feed.url) for feed in settings.enabled}
+        ),
+        notices=tuple(text for name, text in store.notes().items() if name != press.NOTE),
         repeats=repeats,
         slot=slot,
     )
 
 
-def render_edition(edition: Edition, desk: Desk) -> Rendered:
-    """Turn an edition into subject, text and page."""
-    return render(
-        edition,
-        environment(desk.templates),
-        zone=ZoneInfo(edition.plan.timezone),
-        owner=desk.owner,
-        version=__version__,
-    )
-
-
-def make_messages(edition: Edition, rendered: Rendered, desk: Desk, token: str) -> list[Message]:
-    """Make one finished mail for each recipient; `token` makes their Message-IDs unique, for ever."""
-    stamp = edition.until.strftime("%Y%m%dT%H%M%S")
-    return [
-        compose(
-            rendered,
-            plan=edition.plan,
-            recipient=recipient,
-            sender=desk.sender,
-            message_id=make_message_id(f"{edition.plan.name}.{stamp}.{token}.{number}", desk.sender),
-            date=edition.until,
-            owner=desk.owner,
-        )
-        for number, recipient in enumerate(dict.fromkeys(edition.plan.to), 1)
-    ]
-
-
 def digest(
-    settings: Settings, plan: DigestPlan, store: Store, desk: Desk, now: datetime, slot: datetime | None = None
+    settings: Settings, plan: DigestPlan, store: Store, desk: press.Desk, now: datetime, slot: datetime | None = None
 ) -> tuple[Edition, list[Message]] | None:
     """Freeze one edition into the outbox; None when this slot was frozen before.
 
@@ -262,11 +220,13 @@ def digest(
     deceive: when no feed answers, or when there is a notice that the reader must see.
     """
     meet_digests(settings, store, now)
-    edition = make_edition(settings, plan, store, now, slot, desk.embed)
+    edition = make_edition(settings, plan, store, now, slot)
     messages: list[Message] = []
+    frame = None
     if not edition.empty or plan.empty == "send" or edition.notices or edition.silent:
-        messages = make_messages(edition, render_edition(edition, desk), desk, secrets.token_hex(6))
-    return (edition, messages) if store.freeze(edition, messages) else None
+        edition, rendered, frame = press.typeset_safely(edition, desk, store, now)
+        messages = press.make_messages(edition, rendered, frame, secrets.token_hex(6))
+    return (edition, messages) if store.freeze(edition, messages, frame) else None
 
 
 # ---------------------------------------------------------------- deliver, tidy

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from monitor import config, worker
+from monitor import config, press, worker
 from monitor.digest.mail import SmtpSender
 from monitor.locks import hold
 from monitor.store import Store
@@ -39,7 +39,7 @@ def job(order: dict[str, Any], data: Path) -> None:
                 worker.meet_digests(settings, store, NOW)
                 worker.poll(settings, store, lambda: NOW, everything=True)
             return
-        desk = worker.Desk(Path(order["templates"]), "Monitor <monitor@example.test>")
+        desk = press.Desk(Path(order["templates"]), "Monitor <monitor@example.test>")
         with hold(data, "deliver"):
             worker.digest(settings, settings.digests[0], store, desk, NOW, slot=NOW)
             sender = SmtpSender("127.0.0.1", order["port"], security="plain", timeout=5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -524,3 +525,89 @@ def test_suggest_names_keywords_and_their_items(shell: Shell) -> None:
     done = shell("suggest", "--most", "2")
     assert done.returncode == 0, done.stderr
     assert "labelled items with it say yes" in done.stdout
+
+
+# ------------------------------------------------------------------ looking without sending
+
+
+def test_the_sample_shows_the_look_without_any_news(shell: Shell) -> None:
+    """For whoever tunes the templates; nothing is stored."""
+    done = shell("digest", "--sample")
+    assert done.returncode == 0
+    page = (shell.folder / "preview" / "morning.html").read_text("utf-8")
+    assert "This is the sample: nothing in it happened." in page
+    assert "nothing was sent or marked" in done.stdout
+
+
+def test_a_sent_edition_is_listed_and_shown_again(shell: Shell) -> None:
+    """By its number, the same bytes; although a template was edited since."""
+    assert "no database yet" in shell("editions").stderr
+    shell("poll")
+    assert "no edition was mailed yet" in shell("editions").stdout
+    shell("digest")
+    number, digest, *_ = shell("editions").stdout.splitlines()[1].split("\t")
+    assert digest == "morning"
+    assert "archive/index.html" in shell("editions").stdout
+    (shell.folder / "templates").mkdir()
+    (shell.folder / "templates" / "digest.css").write_text("h1 { color: #654321; }")
+    done = shell("digest", "--again", number, "--out", "old")
+    assert "rendered again: the same bytes as were sent" in done.stdout
+    [sent] = (shell.folder / "data" / "outbox").glob("*.eml")
+    assert (shell.folder / "old" / f"morning-{number}.eml").read_bytes() == sent.read_bytes()
+    assert "no edition of this number" in shell("digest", "--again", "99").stderr
+    assert shell("digest", "--again", "1", "--preview").returncode == 2
+
+
+def test_a_template_with_a_fault_is_named_with_its_line(shell: Shell) -> None:
+    """By check and by previews; a digest goes out all the same."""
+    own = shell.folder / "templates"
+    own.mkdir()
+    (own / "story.html").write_text("fine\n{% for %}\n")
+    shell("poll")
+    for words in (("check",), ("digest", "--preview"), ("digest", "--sample")):
+        done = shell(*words)
+        assert done.returncode == 1
+        assert f"{own / 'story.html'}:2: " in done.stderr
+    assert "sent: written to" in shell("digest").stdout
+    assert f"{own / 'story.html'}:2: " in shell("health").stdout
+
+
+def test_a_watched_preview_follows_edits_and_outlives_mistakes(shell: Shell) -> None:
+    """A template, feeds.yaml, a fault in either, until SIGINT."""
+    own = shell.folder / "templates"
+    own.mkdir()
+    (own / "number.html").write_text("")
+    watching = subprocess.Popen(
+        [sys.executable, "-m", "monitor", "digest", "--sample", "--watch"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=shell.folder,
+        env={**shell.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert watching.stdout is not None
+    page = shell.folder / "preview" / "morning.html"
+
+    def until(words: str) -> str:
+        assert watching.stdout is not None
+        lines = []
+        for line in watching.stdout:
+            lines.append(line)
+            if words in line:
+                return "".join(lines)
+        raise AssertionError(f"{words!r} did not come: {lines}")
+
+    try:
+        until("nothing was sent")
+        (own / "number.html").write_text("<b>mine</b>")
+        until("nothing was sent")
+        assert "<b>mine</b>" in page.read_text("utf-8")
+        (own / "number.html").write_text("{% if %}")
+        until("number.html:1: ")
+        (own / "number.html").write_text("<b>again</b>")
+        until("nothing was sent")
+        shell.write("digests: [")
+        until("feeds.yaml:")
+        shell.write(config_text([shell.server.url("/one.xml")]).replace("morning", "noon"))
+        until("noon: ")
+    finally:
+        watching.send_signal(signal.SIGINT)
+        watching.communicate(timeout=10)
+    assert watching.returncode == 0

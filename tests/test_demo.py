@@ -82,6 +82,15 @@ def test_page_and_mail_are_there_and_readable(done: Tour) -> None:
     assert "&amp;amp;" not in page
 
 
+def test_the_days_before_are_there_to_compare_with(done: Tour) -> None:
+    """A usual for each theme, a story of yesterday that goes on, and every edition in the archive."""
+    assert all(trend.usual for trend in done.edition.trends)
+    assert any(trend.change for trend in done.edition.trends)
+    assert len(done.edition.updates) == 1
+    assert done.archive.is_file()
+    assert len(list((done.archive.parent / "demo").iterdir())) == 14
+
+
 def test_the_demo_speaks_chinese_too(tmp_path: Path) -> None:
     """Headings follow the digest's language."""
     assert "算力需求与使用权限" in tour(tmp_path, "zh", lambda: NOW).page.read_text("utf-8")
@@ -97,5 +106,5 @@ def test_sample_dates_are_filled_in_and_the_declared_encoding_is_used() -> None:
 
 def test_the_sample_server_listens_on_loopback_only() -> None:
     """Nobody else can reach it."""
-    with serve(NOW) as feeds:
-        assert all(feed.url.startswith("http://127.0.0.1:") for feed in feeds)
+    with serve(NOW) as samples:
+        assert all(feed.url.startswith("http://127.0.0.1:") for feed in (*samples.feeds, samples.weekly))

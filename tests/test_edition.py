@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.digest.edition import MAX_STORIES, _cap, compose, troubles
+from monitor.digest.edition import MAX_STORIES, _cap, compose, shortened, silences, troubles
 from monitor.model import (
     DigestPlan,
     Edition,
@@ -19,9 +19,11 @@ from monitor.model import (
     FeedTrouble,
     Item,
     Judged,
+    PastEdition,
     Story,
     ThemeTitle,
     ToldStory,
+    Trend,
     Verdict,
 )
 
@@ -303,7 +305,7 @@ def test_headings_are_in_the_language_of_the_digest(language: str, expected: lis
         *(a_story(i, themes=(theme,)) for i, theme in enumerate(TITLES, 1)), plan=a_plan(language=language)
     )
     assert [section.theme.title for section in edition.sections if section.theme] == expected
-    assert edition.theme_titles == tuple(ThemeTitle(n, t) for n, t in zip(TITLES, expected, strict=True))
+    assert edition.theme_titles == tuple(ThemeTitle(n, t, n) for n, t in zip(TITLES, expected, strict=True))
 
 
 def test_a_theme_without_a_title_is_called_by_its_name() -> None:
@@ -447,3 +449,136 @@ def test_what_is_doubted_crowds_nobody_out() -> None:
     assert (len(last.stories), last.more, last.doubted) == (1, 9, True)
     [few, last] = an_edition(*sure[:35], *doubtful).sections
     assert (len(few.stories), len(last.stories), last.more) == (35, 5, 5)
+
+
+# ------------------------------------------------------------------ what changed
+
+DAY = timedelta(days=1)
+
+
+def past(*counts: int, theme: str = "agi", until: datetime = SINCE) -> list[PastEdition]:
+    """Return daily editions with these counts of a theme, the last one `until`."""
+    ends = [until - DAY * n for n in range(len(counts))][::-1]
+    return [PastEdition(end - DAY, end, {theme: count}) for end, count in zip(ends, counts, strict=True)]
+
+
+def trend(now: int, history: list[PastEdition], since: datetime = SINCE, **plan: object) -> Trend:
+    """Return the trend of AGI in an edition with so many stories of it."""
+    stories = [a_story(n + 1, themes=("agi",)) for n in range(now)]
+    edition = compose(a_plan(**plan), stories, since=since, until=UNTIL, titles=TITLES, feeds_total=1, history=history)
+    return edition.trends[1]
+
+
+def test_the_usual_is_the_mean_of_the_last_fourteen_days() -> None:
+    """For a window as long as this one."""
+    assert trend(2, past(1, 3, 2)).usual == pytest.approx(2)
+    assert trend(2, past(*[9] * 5, *[1] * 14)).usual == pytest.approx(1, abs=0.1)
+    assert trend(2, past(1, 3, 2, until=SINCE - DAY), since=SINCE - DAY).usual == pytest.approx(4)
+
+
+def test_with_less_than_three_days_nothing_is_usual() -> None:
+    """Two days are no habit, and no history is none."""
+    for history in ([], past(5), past(5, 5)):
+        found = trend(9, history)
+        assert (found.usual, found.change) == (None, "")
+    assert trend(9, past(5, 5, 5)).usual == pytest.approx(5)
+
+
+def test_the_bars_are_days_of_the_digests_own_zone() -> None:
+    """Two editions of one day share a bar; today's is the last."""
+    history = [PastEdition(SINCE - DAY, SINCE, {"agi": 2}), PastEdition(SINCE, SINCE + timedelta(hours=2), {"agi": 1})]
+    assert trend(3, history).days[-2:] == (2, 3)
+    assert trend(3, [PastEdition(SINCE - DAY, SINCE, {"agi": 2})], timezone="Asia/Shanghai").days[-2:] == (2, 3)
+    assert len(trend(3, []).days) == 14
+
+
+@pytest.mark.parametrize(
+    ("now", "history", "change", "amount"),
+    [
+        (6, [2] * 14, "times", 3),
+        (3, [2] * 14, "", 0),
+        (2, [0] * 14, "first", 13),
+        (1, [3] + [0] * 9, "returns", 9),
+        (1, [3] + [0] * 4, "", 0),
+        (1, [0] * 6, "", 0),
+        (0, [3] * 14, "quiet", 3),
+        (0, [1] * 14, "", 0),
+        (2, [0, 0, 1, 0, 0], "", 0),
+    ],
+)
+def test_only_what_is_no_chance_is_called_a_change(now: int, history: list[int], change: str, amount: int) -> None:
+    """Three stories or more, twice the usual; five quiet days; two expected and none come."""
+    found = trend(now, past(*history))
+    assert (found.change, found.amount) == (change, amount)
+
+
+def test_a_short_window_says_nothing_of_changes() -> None:
+    """An edition by hand at noon is no quiet day."""
+    assert trend(0, past(*[3] * 14), since=UNTIL - timedelta(hours=3)).change == ""
+
+
+def test_a_story_counts_for_each_of_its_themes_and_what_is_doubted_for_none() -> None:
+    """So do those that the cap leaves out; updates are no new stories."""
+    edition = an_edition(
+        a_story(1, themes=("agi", "compute")),
+        a_story(2, themes=("agi",), told_by=("Another",)),
+        doubted(a_story(3, themes=("agi",))),
+    )
+    assert [(t.theme.name, t.count) for t in edition.trends] == [("compute", 1), ("agi", 1), ("competition", 0)]
+    assert (edition.total, edition.doubtful, edition.reports) == (1, 1, 1)
+    many = an_edition(*(a_story(n, themes=("agi",)) for n in range(1, 100)))
+    assert many.trends[1].count == 99
+
+
+# ------------------------------------------------------------------ silence
+
+
+def hourly(count: int, last: datetime, gap: timedelta = timedelta(hours=1)) -> list[datetime]:
+    """Return so many arrivals, the latest first."""
+    return [last - gap * n for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("quiet", "arrivals", "silent"),
+    [
+        (timedelta(days=3), hourly(30, UNTIL - timedelta(days=3)), True),
+        (timedelta(hours=23), hourly(30, UNTIL - timedelta(hours=23)), False),
+        (timedelta(days=3), hourly(9, UNTIL - timedelta(days=3)), False),
+        (timedelta(days=3), hourly(30, UNTIL - timedelta(days=3), timedelta(days=2)), False),
+        (timedelta(days=3), [*hourly(15, UNTIL - timedelta(days=3)), *hourly(15, UNTIL - timedelta(days=6))], False),
+    ],
+)
+def test_a_feed_is_silent_by_its_own_habit(quiet: timedelta, arrivals: list[datetime], silent: bool) -> None:
+    """Ten times its usual, half as long again as ever, a day at least; with too few arrivals nothing is known."""
+    found = silences([FEED], {FEED.url: FeedState(FEED.url, last_ok=UNTIL)}, {FEED.url: arrivals})
+    assert bool(found) is silent
+    if silent:
+        assert (found[0].since, found[0].usual) == (UNTIL - quiet, timedelta(hours=1))
+
+
+@pytest.mark.parametrize("state", [{"last_ok": UNTIL - timedelta(days=3)}, {"last_ok": UNTIL, "failures": 1}, {}])
+def test_silence_is_told_only_of_a_feed_that_answers(state: dict[str, object]) -> None:
+    """One that fails is told elsewhere, and while the worker was off nobody listened."""
+    arrivals = hourly(30, UNTIL - timedelta(days=3))
+    known = FeedState(FEED.url, **state)  # type: ignore[arg-type]
+    assert silences([FEED], {FEED.url: known}, {FEED.url: arrivals}) == []
+
+
+# ------------------------------------------------------------------ too long for a mail
+
+
+@LAW
+@given(editions(), st.integers(1, 40), st.integers(0, 12))
+def test_shortening_counts_and_settles_what_goes(
+    drawn: tuple[Edition, set[int], tuple[int, ...]], stories: int, outlets: int
+) -> None:
+    """Every item is still shown or passed exactly once, and the totals stay."""
+    edition, ids, repeats = drawn
+    short = shortened(edition, stories, outlets)
+    shown = [report.id for story in short.stories + short.updates for report in story.reports]
+    assert sorted([*shown, *short.passed]) == sorted([*ids, *repeats])
+    assert (short.total, short.doubtful, short.reports) == (edition.total, edition.doubtful, edition.reports)
+    sure = [section for section in short.sections if not section.doubted]
+    assert sum(len(section.stories) for section in sure) <= max(stories, len(sure))
+    assert all(section.stories or section.updates for section in short.sections)
+    assert short.most_outlets == outlets

@@ -19,13 +19,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from monitor.digest.labels import duration
 from monitor.digest.prose import LINE, clean, columns, cut, wrap
-from monitor.digest.render import environment, href, marked, matches, render, summary, words
+from monitor.digest.render import bars, environment, href, marked, matches, render, summary, words
 from monitor.errors import TemplateError
 from monitor.model import (
     DigestPlan,
     Edition,
     Evidence,
+    FeedSilence,
     FeedTrouble,
     Item,
     Judged,
@@ -34,12 +36,15 @@ from monitor.model import (
     Story,
     ThemeTitle,
     ToldStory,
+    Trend,
     Verdict,
 )
+from monitor.resources import read_templates
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 GOLDEN = Path(__file__).parent / "golden"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+ENVIRONMENT = environment(read_templates(TEMPLATES))
 UNTIL = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 TITLES = {
     "en": ("Computing needs and access rights", "When AGI is reached", "Competition"),
@@ -179,8 +184,21 @@ LOSS = a_story(
 COURT = a_story(a_report("法院就共同版权案定下日期", "某某科技", link="https://example.com/11"), themes=())
 TROUBLES = (
     FeedTrouble("The Information", "HTTP 403 Forbidden", datetime(2026, 11, 22, 6, 10, tzinfo=UTC)),
-    FeedTrouble("36氪", "三天没有新闻，平时每两小时一条", None),
+    FeedTrouble("Sample Post", "no feed at this address", None),
 )
+SILENCES = (FeedSilence("36氪", UNTIL - timedelta(days=3), timedelta(hours=2)),)
+
+
+def trends(language: str = "en") -> tuple[Trend, ...]:
+    """Return one theme that is far above its usual, one that comes back, one as ever."""
+    short = {"en": ("Compute", "AGI", "Competition"), "zh": ("算力", "AGI", "竞争")}[language]
+    themes = map(ThemeTitle, ("compute", "agi", "competition"), TITLES[language], short)
+    said = (
+        (5, 1.3, (2, 1, 1, 3, 1, 2, 1, 1, 2, 1, 1, 1, 1, 5), "times", 4),
+        (1, 0.1, (0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1), "returns", 11),
+        (1, 2.2, (2, 3, 2, 1, 3, 2, 2, 2, 3, 2, 1, 3, 2, 1), "", 0),
+    )
+    return tuple(Trend(theme, *rest) for theme, rest in zip(themes, said, strict=True))
 
 
 def a_full_edition(language: str = "en") -> Edition:
@@ -191,13 +209,15 @@ def a_full_edition(language: str = "en") -> Edition:
         Section(None, (LOSS, COURT)),
         language=language,
         troubles=TROUBLES,
+        silences=SILENCES,
+        trends=trends(language),
         notices=("feeds.yaml:12:3: unknown key 'them'; did you mean 'theme'? The last good file is in use.",),
     )
 
 
 def show(edition: Edition, owner: str = "owner@example.com") -> Rendered:
     """Render with the templates of the package."""
-    return render(edition, environment(TEMPLATES), zone=SHANGHAI, owner=owner, version="1.2.3")
+    return render(edition, ENVIRONMENT, zone=SHANGHAI, owner=owner, version="1.2.3")
 
 
 class Page(HTMLParser):
@@ -232,7 +252,18 @@ class Page(HTMLParser):
 GOLDENS = {
     "digest-en": a_full_edition("en"),
     "digest-zh": a_full_edition("zh"),
-    "digest-empty": an_edition(troubles=TROUBLES[:1]),
+    "digest-empty": an_edition(
+        troubles=TROUBLES[:1],
+        trends=(
+            replace(trends()[0], count=0, change="", days=(1, 0) * 7),
+            replace(trends()[2], count=0, change="quiet", amount=2),
+        ),
+    ),
+    "digest-updates": an_edition(a_section("compute", updates=(ORACLE,))),
+    "digest-doubted": an_edition(Section(None, (LOSS,), doubted=True), reports=0),
+    "digest-silent": an_edition(
+        troubles=tuple(FeedTrouble(f"Feed {n}", "no answer within 30 s", None) for n in range(34))
+    ),
 }
 
 
@@ -297,10 +328,10 @@ def test_updates_alone_make_a_mail() -> None:
 
 def test_an_update_names_only_the_outlets_that_are_new() -> None:
     """Outlets that had the story when it was told are not news; without a new one, reports are counted."""
-    assert "+2 outlets since 23 Nov" in show(an_edition(a_section("compute", updates=(ORACLE,)))).text
+    assert "+2 outlets since yesterday" in show(an_edition(a_section("compute", updates=(ORACLE,)))).text
     again = a_story(a_report(outlet="Example Journal"), told=ORACLE.continues)
     rendered = show(an_edition(a_section("compute", updates=(again,))))
-    assert "+1 report since 23 Nov" in rendered.text
+    assert "+1 report since yesterday" in rendered.text
     assert "https://example.com/ohio?a=1&b=2" in Page(rendered.html).hrefs
 
 
@@ -318,9 +349,9 @@ def test_times_are_the_digests_and_the_zone_is_named_once() -> None:
     assert "Tuesday 24 November 2026, 07:30 (times in Asia/Shanghai, UTC+8)" in rendered.text
     assert rendered.text.count("Shanghai") == 1
     assert "seen 23 Nov 22:30" in rendered.text
-    kathmandu = render(an_edition(), environment(TEMPLATES), zone=ZoneInfo("Asia/Kathmandu"))
+    kathmandu = render(an_edition(), ENVIRONMENT, zone=ZoneInfo("Asia/Kathmandu"))
     assert "(times in Asia/Kathmandu, UTC+5:45)" in kathmandu.text
-    assert "(times in UTC)" in render(an_edition(), environment(TEMPLATES), zone=UTC).text
+    assert "(times in UTC)" in render(an_edition(), ENVIRONMENT, zone=UTC).text
 
 
 def test_another_year_is_written_out() -> None:
@@ -333,11 +364,19 @@ def test_troubles_and_notices_are_told() -> None:
     """A reader can tell quiet news from a broken worker."""
     rendered = show(a_full_edition())
     for words_ in (rendered.text, Page(rendered.html).words):
-        assert "32 of 34 feeds answered." in words_
+        assert "32 of 34 feeds answered. No answer from The Information since 22 Nov 14:10, Sample Post." in " ".join(
+            words_.split()
+        )
+        assert "Unusually quiet: 36氪 for 3 days (usual: 2 hours)." in " ".join(words_.split())
+        assert "36氪: no news since 21 Nov 07:30; usual is every 2 hours." in words_
         assert "The Information: HTTP 403 Forbidden, since 22 Nov 14:10" in words_
         assert "did you mean 'theme'?" in " ".join(words_.split())
     many = tuple(FeedTrouble(f"Feed {number}", "down", None) for number in range(30))
-    assert "and 22 more feeds." in show(an_edition(troubles=many)).text
+    text = show(an_edition(troubles=many)).text
+    assert "No answer from Feed 0, Feed 1, Feed 2, 27 more (see the end)." in text.replace("\n", " ")
+    assert "- and 10 more feeds." in text
+    assert "Feed 19: down" in text
+    assert "Feed 20: down" not in text
 
 
 def test_stories_held_back_are_counted() -> None:
@@ -405,7 +444,7 @@ def test_overlapping_marks_are_one() -> None:
 def test_a_mark_never_runs_past_the_cut() -> None:
     """A summary cut within a matched word marks what is left of it; spans beyond the text are ignored."""
     report = a_report(text="算力" * 200, found=("算力" * 200,))
-    assert re.fullmatch(r'<span class="mark">(算力)+算? ?</span>…', marked(report))
+    assert re.fullmatch(r'<span class="mark">(算力)+算?</span>…', marked(report))
     late = a_report(text="short " * 60 + "late", found=("late",))
     assert marked(late) == summary(late)
     wrong = Verdict(True, evidence=(Evidence("theme.x", "x", "summary", 900, 950),))
@@ -557,24 +596,48 @@ def test_a_fault_in_a_template_names_file_and_line(broken: Path, name: str, line
     path = broken / name
     path.write_text("\n\n" + line + "\n" + path.read_text())
     with pytest.raises(TemplateError) as caught:
-        render(a_full_edition(), environment(broken), zone=UTC)
+        render(a_full_edition(), environment(read_templates(broken)), zone=UTC)
     assert str(caught.value).startswith(f"{path}:3: ")
     assert why in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is not None
 
 
-def test_a_missing_template_is_named(broken: Path) -> None:
-    """There is no line to point at, so the name must do."""
+def test_a_template_that_the_user_has_not_is_the_one_that_came_along(broken: Path) -> None:
+    """Whoever changes one file need not keep copies of the others."""
     (broken / "digest.txt").unlink()
-    with pytest.raises(TemplateError, match=r"digest\.txt"):
-        render(an_edition(), environment(broken), zone=UTC)
+    (broken / "digest.css").unlink()
+    (broken / "number.html").write_text("no. {{ story.lead.id }}")
+    rendered = render(a_full_edition(), environment(read_templates(broken)), zone=SHANGHAI)
+    ours = render(a_full_edition(), ENVIRONMENT, zone=SHANGHAI)
+    assert rendered.text == ours.text
+    assert "no. 0" in rendered.html
+
+
+@pytest.mark.parametrize("content", [b"caf\xe9", None])
+def test_a_template_that_cannot_be_read_is_named(broken: Path, content: bytes | None) -> None:
+    """In another encoding, or a folder of that name."""
+    path = broken / "digest.txt"
+    path.unlink()
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    with pytest.raises(TemplateError, match=re.escape(f"{path}: cannot be read: ")):
+        read_templates(broken)
+
+
+def test_what_editors_leave_behind_is_no_template(broken: Path) -> None:
+    """Hidden files and other kinds are left alone."""
+    (broken / ".digest.html.swp").write_bytes(b"\xff")
+    (broken / "notes.md").write_bytes(b"\xff")
+    assert read_templates(broken).sources.keys() == read_templates(TEMPLATES).sources.keys()
 
 
 def test_the_style_of_the_user_reaches_the_elements(broken: Path) -> None:
     """A rule in digest.css is written into the elements; only dark.css stays in <style>."""
     (broken / "digest.css").write_text("h1 { color: #123456; }")
-    html = render(an_edition(), environment(broken), zone=UTC).html
+    html = render(an_edition(), environment(read_templates(broken)), zone=UTC).html
     assert re.search(r'<h1 [^>]*style="color: #123456;?"', html)
     assert re.findall(r"<style[^>]*>", html) == ['<style data-css-inline="keep">']
 
@@ -588,6 +651,76 @@ def test_a_full_digest_stays_clear_of_the_clip() -> None:
     """Gmail hides what is beyond 102 KB; forty stories with five outlets each stay under 80."""
     edition = an_edition(a_section("compute", *(OHIO for _ in range(40))))
     assert len(show(edition).html.encode()) < 80 * 1024
+
+
+# ------------------------------------------------------------------ what changed
+
+
+def test_what_changed_is_said_in_a_sentence_and_drawn() -> None:
+    """The count, the usual and a bar a day, in both parts; colours and bars repeat what words say."""
+    rendered = show(a_full_edition())
+    said = "Compute is at 4 times its usual; AGI returns after 11 quiet days."
+    for words_ in (rendered.text, Page(rendered.html).words):
+        assert said in " ".join(words_.split())
+        assert "usual 1.3" in words_
+        assert "▄▃▃▆▃▄▃▃▄▃▃▃▃█" in words_
+    assert "算力为平时的4倍；AGI沉寂11天后再现。" in show(a_full_edition("zh")).text.replace("\n", "")
+
+
+def test_without_a_history_there_are_counts_and_no_bars() -> None:
+    """A new digest has no usual yet."""
+    theme = ThemeTitle("compute", "Computing needs", "Compute")
+    rendered = show(an_edition(a_section("compute", OHIO), trends=(Trend(theme, 1, None, (0,) * 13 + (1,)),)))
+    assert re.search(r"^Compute +1$", rendered.text, re.MULTILINE)
+    assert "usual" not in rendered.text
+    assert "▁" not in rendered.text + rendered.html
+
+
+def test_a_theme_of_the_users_own_has_a_cell_and_many_make_rows() -> None:
+    """Three to a row, so that a phone shows them."""
+    themes = [ThemeTitle(f"own {n}", f"Theme {n}", f"T{n} <b>") for n in range(5)]
+    html = show(an_edition(trends=tuple(Trend(theme, 1, 1.0, (1,) * 14) for theme in themes))).html
+    assert html.count('class="strip"') == 2
+    assert "T4 &lt;b&gt;" in html
+
+
+@given(st.lists(st.integers(0, 10**6), max_size=20))
+def test_bars_are_as_high_as_their_numbers(numbers: list[int]) -> None:
+    """One for each, in the same order, the greatest whole, none but zeros at the bottom."""
+    drawn = bars(numbers)
+    assert len(drawn) == len(numbers)
+    assert set(drawn) <= set("▁▂▃▄▅▆▇█")
+    heights = sorted(zip(numbers, drawn, strict=True))
+    assert [bar for _, bar in heights] == sorted(drawn)
+    assert all((bar == "▁") == (number == 0) for number, bar in zip(numbers, drawn, strict=True))
+    assert not any(numbers) or "█" in drawn
+
+
+@pytest.mark.parametrize(
+    ("time", "english", "chinese"),
+    [
+        (timedelta(seconds=3), "1 minute", "1分钟"),
+        (timedelta(minutes=119), "119 minutes", "119分钟"),
+        (timedelta(hours=2), "2 hours", "2小时"),
+        (timedelta(hours=47), "47 hours", "47小时"),
+        (timedelta(days=3, hours=5), "3 days", "3天"),
+    ],
+)
+def test_lengths_of_time_are_said_in_their_largest_unit(time: timedelta, english: str, chinese: str) -> None:
+    """Two or more of it, for "1 day" may be 47 hours."""
+    assert duration("en", time) == english
+    assert duration("zh", time) == chinese
+
+
+def test_weak_words_are_marked_only_without_strong_ones() -> None:
+    """`(demand OR queue)^0.5` makes no theme: beside a real keyword its words are noise."""
+    report = a_report(text="Demand for capacity outruns supply")
+    weak = Evidence("theme.compute", "(demand OR supply)^0.5", "summary", 0, 6)
+    strong = Evidence("theme.compute", "capacity", "summary", 11, 19)
+    titled = Evidence("theme.compute", "(crunch)^0.7", "summary", 28, 34)
+    for evidence, expected in (((weak, strong), ["capacity"]), ((weak,), ["Demand"]), ((weak, titled), ["supply"])):
+        judged = replace(report, verdict=Verdict(True, evidence=evidence))
+        assert words(judged) == expected
 
 
 # ------------------------------------------------------------------ numbers, and what the second opinion says
@@ -608,13 +741,13 @@ def test_every_story_has_its_number() -> None:
         Section(None, (stories[1],)),
         Section(None, (stories[2],), doubted=True),
     )
-    rendered = render(edition, environment(TEMPLATES), zone=SHANGHAI, owner="owner@example.org")
+    rendered = render(edition, ENVIRONMENT, zone=SHANGHAI, owner="owner@example.org")
     for number in (17, 18, 19, 20):
         assert f"mailto:owner@example.org?subject=label%20{number}" in Page(rendered.html).hrefs
         assert f"| #{number}\n" in rendered.text or f"| #{number}:" in rendered.text
     assert "mailto:owner@example.org?subject=label%20NUMBER" in rendered.text
     assert "Tell us by its number" in rendered.text.replace("\n", " ")
-    nobody = render(edition, environment(TEMPLATES), zone=SHANGHAI)
+    nobody = render(edition, ENVIRONMENT, zone=SHANGHAI)
     assert "#17" in Page(nobody.html).words
     assert "mailto" not in nobody.html + nobody.text
 

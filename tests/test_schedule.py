@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -19,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor import advice, config, worker
+from monitor import advice, config, press, worker
 from monitor.digest.mail import FileSender
 from monitor.schedule import Office, Runner
 from monitor.store import Store
@@ -42,7 +43,7 @@ class World:
         self.config = folder / "feeds.yaml"
         self.config.write_text(config_text([server.url("/one.xml")]), encoding="utf-8")
         self.data = folder / "data"
-        desk = worker.Desk(TEMPLATES, "Monitor <monitor@example.test>")
+        desk = press.Desk(TEMPLATES, "Monitor <monitor@example.test>")
         office = Office(self.config, self.data, desk, lambda: FileSender(self.data / "outbox"), lambda: self.now)
         self.runner = Runner(office, config.load(self.config))
         with Store(office.database) as store:
@@ -151,48 +152,49 @@ def test_a_config_file_that_vanishes_does_not_stop_the_worker(world: World) -> N
         assert store.counts()["items"] == 1
 
 
-def test_a_broken_template_fails_the_edition_and_nothing_is_marked(world: World, tmp_path: Path) -> None:
-    """The job's failure is on record; once the template is mended the edition goes out whole."""
-    import shutil
-    from dataclasses import replace
-
-    own = Path(shutil.copytree(TEMPLATES, tmp_path / "templates"))
+def use_templates(world: World, folder: Path) -> Path:
+    """Give the worker templates of its own and return their folder."""
+    own = Path(shutil.copytree(TEMPLATES, folder / "templates"))
     world.runner.office = replace(world.runner.office, desk=replace(world.runner.office.desk, templates=own))
-    (own / "digest.txt").write_text("{% if %}")
+    return own
+
+
+def test_a_broken_template_is_told_before_the_next_edition_and_holds_up_no_mail(world: World, tmp_path: Path) -> None:
+    """Health knows at the next poll; the edition goes out with the last good ones and says so; mended, all is well."""
+    own = use_templates(world, tmp_path)
     world.publish([NEWS])
     world.runner.poll()
-    world.now = EVENING + 12 * HOUR
-    world.runner.editions()
     with Store(world.data / "monitor.db") as store:
-        assert "digest.txt" in store.jobs()["editions"].error
-        assert store.counts()["editions"] == 0
-    shutil.copy(TEMPLATES / "digest.txt", own)
-    world.runner.editions()
-    assert len(world.mails()) == 1
-    with Store(world.data / "monitor.db") as store:
+        assert store.notes() == {}
+        (own / "story.txt").write_text("{% if %}")
+        world.runner.poll()
+        assert f"{own / 'story.txt'}:1: Expected an expression" in store.notes()["templates"]
+        world.now = EVENING + 12 * HOUR
+        world.runner.editions()
+        [mail] = world.mails()
+        page = (world.data / "outbox" / mail).with_suffix(".html").read_text("utf-8")
+        assert "story.txt:1: Expected an expression" in " ".join(page.split())
         assert store.jobs()["editions"].error == ""
+        shutil.copy(TEMPLATES / "story.txt", own)
+        world.runner.poll()
+        assert store.notes() == {}
 
 
-def test_a_broken_template_does_not_hold_up_mail_that_is_ready(world: World, tmp_path: Path) -> None:
-    """What is frozen goes out, whatever the next edition trips over."""
-    import shutil
-    from dataclasses import replace
-
+def test_every_mailed_edition_is_in_the_archive_and_a_full_disk_stops_no_mail(world: World, tmp_path: Path) -> None:
+    """What could not be written comes with the next edition."""
+    (world.data / "archive").write_text("in the way")
     world.publish([NEWS])
     world.runner.poll()
-    with Store(world.data / "monitor.db") as store:
-        settings = world.runner.settings
-        worker.digest(settings, settings.digests[0], store, world.runner.office.desk, world.now)
-    own = Path(shutil.copytree(TEMPLATES, tmp_path / "templates"))
-    (own / "digest.txt").write_text("{% if %}")
-    world.runner.office = replace(world.runner.office, desk=replace(world.runner.office.desk, templates=own))
     world.now = EVENING + 12 * HOUR
-    world.publish(["OpenAI and Microsoft cannot agree on AGI"])
-    world.runner.poll()
     world.runner.editions()
     assert len(world.mails()) == 1
-    with Store(world.data / "monitor.db") as store:
-        assert "digest.txt" in store.jobs()["editions"].error
+    (world.data / "archive").unlink()
+    world.publish([NEWS, "OpenAI and Microsoft cannot agree on AGI"])
+    world.now += 24 * HOUR
+    world.runner.poll()
+    world.runner.editions()
+    assert len(list((world.data / "archive" / "morning").iterdir())) == 2
+    assert "cannot agree on AGI" in (world.data / "archive" / "index.html").read_text("utf-8")
 
 
 def test_a_database_deleted_under_a_running_worker_is_begun_anew(world: World) -> None:
@@ -369,7 +371,7 @@ def test_a_mail_server_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> No
         with Store(tmp_path / "data" / "monitor.db") as store:
             worker.meet_digests(settings, store, now)
             worker.poll(settings, store, lambda: now)
-            worker.digest(settings, settings.digests[0], store, worker.Desk(TEMPLATES, "m@example.test"), now)
+            worker.digest(settings, settings.digests[0], store, press.Desk(TEMPLATES, "m@example.test"), now)
         threading.Thread(target=greet_and_hang, args=(listener,), daemon=True).start()
         smtp = {
             "MONITOR_SMTP_HOST": "127.0.0.1",

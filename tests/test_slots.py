@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from itertools import pairwise
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import example, given, settings
@@ -283,6 +284,52 @@ def test_a_daily_line_brings_one_edition_a_day(hour: int, minute: int, zone: str
         slot.astimezone(ZoneInfo(zone)).date() for slot in run(f"{minute} {hour} * * *", zone, after, 4)
     ]
     assert dates == [dates[0] + timedelta(days=i) for i in range(4)]
+
+
+YEAR = at("2026-01-01 00:00")
+EVERY_ZONE = sorted(available_timezones() - {"localtime"})
+
+
+def a_day_later(one: datetime, other: datetime) -> bool:
+    """Tell whether one is the next daily slot after the other. Not the next date: in Nuuk 23:30 can be left out."""
+    return timedelta(hours=22) <= other - one <= timedelta(hours=26)
+
+
+def changes(zone: str) -> list[datetime]:
+    """Return the instants of the year at which the clocks of a zone change, to the hour."""
+    here = ZoneInfo(zone)
+    days = [YEAR + timedelta(days=n) for n in range(-1, 368)]
+    found = []
+    for day in days:
+        if day.astimezone(here).utcoffset() != (day + timedelta(days=1)).astimezone(here).utcoffset():
+            hours = [day + timedelta(hours=n) for n in range(25)]
+            found += [b for a, b in pairwise(hours) if a.astimezone(here).utcoffset() != b.astimezone(here).utcoffset()]
+    return found
+
+
+def test_in_every_zone_each_edition_comes_once_around_each_change_of_the_clocks() -> None:
+    """All IANA zones, each change of a year, in both directions: at times before, within and after it."""
+    met = 0
+    for zone in EVERY_ZONE:
+        here = ZoneInfo(zone)
+        for change in changes(zone) or [YEAR]:
+            met += change != YEAR
+            wall = change.astimezone(here)
+            for hour in {wall.hour, (wall.hour - 1) % 24, (wall.hour + 1) % 24, 0, 7}:
+                first = slots.next_slot(f"30 {hour} * * *", zone, change - timedelta(days=2))
+                assert first is not None
+                found = [first, *run(f"30 {hour} * * *", zone, first, 4)]
+                assert all(a_day_later(a, b) for a, b in pairwise(found)), (zone, hour)
+    assert met > 200, "the zone files tell of no daylight saving"
+
+
+@settings(deadline=None, derandomize=True, max_examples=40)
+@given(st.sampled_from(EVERY_ZONE), st.integers(0, 23), st.integers(0, 59))
+def test_over_a_year_every_day_has_its_edition_in_any_zone(zone: str, hour: int, minute: int) -> None:
+    """366 days, 366 editions."""
+    found = run(f"{minute} {hour} * * *", zone, YEAR, 366)
+    assert len(found) == 366
+    assert all(a_day_later(a, b) for a, b in pairwise(found))
 
 
 # ------------------------------------------------------------------ what was missed

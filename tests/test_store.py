@@ -13,7 +13,22 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import NewerDatabaseError, StoreError
-from monitor.model import Evidence, FeedState, Heard, Item, Judged, Label, Verdict
+from monitor.model import (
+    DigestPlan,
+    Edition,
+    Evidence,
+    FeedState,
+    Heard,
+    Item,
+    Judged,
+    Label,
+    PastEdition,
+    Section,
+    Story,
+    ThemeTitle,
+    Trend,
+    Verdict,
+)
 from monitor.store import Store, migrations
 
 NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
@@ -243,3 +258,70 @@ def test_the_number_of_a_story_means_its_item_and_no_key_that_looks_like_it(stor
     assert [found.item.key for found in store.find_items("#2")] == ["b"]
     assert {found.item.key for found in store.find_items("2")} == {"2", "b"}
     assert store.find_items("#" + "9" * 30) == []
+
+
+# ------------------------------------------------------------------ what editions are compared with
+
+
+def test_history_counts_new_stories_by_theme(store: Store) -> None:
+    """As the edition counted them; one of an earlier version by the stories that it told."""
+    themes = [ThemeTitle("agi", "AGI"), ThemeTitle("compute", "Compute")]
+    plan = DigestPlan("morning", ("a@example.org",), "0 7 * * *")
+    for days, counts in ((2, (3, 0)), (1, (0, 5))):
+        until = NOW - timedelta(days=days)
+        trends = tuple(Trend(theme, count, None, ()) for theme, count in zip(themes, counts, strict=True))
+        store.freeze(Edition(plan, until - timedelta(days=1), until, (), 0, 0, (), trends=trends), [])
+    assert store.history("morning", NOW - timedelta(days=9)) == [
+        PastEdition(NOW - timedelta(days=3), NOW - timedelta(days=2), {"agi": 3}),
+        PastEdition(NOW - timedelta(days=2), NOW - timedelta(days=1), {"compute": 5}),
+    ]
+    assert len(store.history("morning", NOW - timedelta(days=2))) == 1
+    assert store.history("evening", NOW - timedelta(days=9)) == []
+    store.save_poll(FeedState(FEED), [judged(an_item())])
+    [hit] = store.untold_hits("morning")
+    section = Section(None, (Story((hit,), ("agi", "compute")),))
+    store.freeze(Edition(plan, NOW - timedelta(days=1), NOW, (section,), 1, 1, ()), [])
+    with closing(sqlite3.connect(store.path)) as raw:
+        raw.execute("UPDATE editions SET counts = NULL WHERE until LIKE '2026-11-24%'")
+        raw.commit()
+    assert store.history("morning", NOW - timedelta(hours=1))[0].counts == {"agi": 1, "compute": 1}
+
+
+def test_arrivals_are_the_times_at_which_something_was_new(store: Store) -> None:
+    """Each poll once, the latest first, of this feed only."""
+    for hour in range(5):
+        at = NOW + timedelta(hours=hour)
+        items = [replace(an_item(f"{hour} {n}"), first_seen=at) for n in range(3)]
+        store.save_poll(FeedState(FEED), [judged(item) for item in items])
+    assert store.arrivals(FEED, 3) == [NOW + timedelta(hours=hour) for hour in (4, 3, 2)]
+    assert store.arrivals("https://other.example.com/") == []
+
+
+def test_a_told_story_comes_back_with_all_that_it_is_known_by(store: Store) -> None:
+    """The reports of its updates too, with their words and times, the lead first."""
+    plan = DigestPlan("morning", ("a@example.org",), "0 7 * * *")
+    for day, key in enumerate("ab"):
+        at = NOW + timedelta(days=day)
+        store.save_poll(FeedState(FEED), [judged(replace(an_item(key, f"Title {key}"), published=at, first_seen=at))])
+        [hit] = store.untold_hits("morning")
+        [*told] = store.recent_stories("morning", NOW - timedelta(days=7))
+        story = Story((hit,), ("agi",), told[0] if told else None)
+        section = Section(None, () if told else (story,), (story,) if told else ())
+        store.freeze(Edition(plan, at - timedelta(days=1), at, (section,), 1, 1, ()), [])
+    [found] = store.recent_stories("morning", NOW - timedelta(days=7))
+    assert found.titles == ("Title a", "Title b")
+    assert found.summaries == ("Summary", "Summary")
+    assert found.times == (NOW, NOW + timedelta(days=1))
+    assert found.themes == ("agi",)
+
+
+def test_many_hits_come_back_in_a_few_queries(store: Store) -> None:
+    """Each with its own themes and evidence, more than SQLite takes in one query."""
+    items = [replace(judged(an_item(str(n)))) for n in range(1203)]
+    store.save_poll(FeedState(FEED), items)
+    asked: list[str] = []
+    store._conn.set_trace_callback(asked.append)
+    hits = store.untold_hits("morning")
+    assert sum(line.startswith("SELECT") for line in asked) < 10
+    assert [hit.verdict for hit in hits] == [item.verdict for item in items]
+    assert store.told_links("morning", [hit.item.link for hit in hits]) == set()

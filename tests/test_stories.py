@@ -10,11 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.digest.stories import cluster
+from monitor import resources
+from monitor.digest import stories
 from monitor.model import Item, Judged, Story, ToldStory, Verdict
 
+LIKENESS = resources.likeness()
 LAW = settings(deadline=None, derandomize=True)
 DAY = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def cluster(hits: list[Judged], recent: list[ToldStory] | None = None, **options: object) -> list[Story]:
+    """Join hits by what came along."""
+    return stories.cluster(hits, recent or [], likeness=LIKENESS, **options)  # type: ignore[arg-type]
 
 
 def report(number: int, title: str, **fields: object) -> Judged:
@@ -161,6 +168,79 @@ def test_the_earliest_report_leads() -> None:
         report(4, title, published=DAY + timedelta(hours=2)),
     ]
     assert groups(cluster(hits)) == [[2, 4, 1, 3]]
+
+
+def test_the_source_that_weighs_most_leads() -> None:
+    """Then a report in the digest's language, then one with a summary, then the first; all by the user's weights."""
+    title = "Microsoft halts Ohio data center campus"
+
+    def changed(hit: Judged, **fields: object) -> Judged:
+        return replace(hit, item=replace(hit.item, **fields))  # type: ignore[arg-type]
+
+    hits = [
+        changed(report(1, title), language="zh", summary="x" * 80),
+        report(2, title),
+        changed(report(3, title), summary="They were to be ready by the summer of next year, the county says."),
+        report(4, title, outlet="Great Paper"),
+        report(5, title, outlet="Small Blog", published=DAY - timedelta(hours=9)),
+    ]
+    weights = {"Great Paper": 3.0, "Small Blog": 0.5}
+    [story] = cluster(hits, weigh=lambda item: weights.get(item.outlet, 1.0), language="en")
+    assert [found.id for found in story.reports] == [4, 3, 2, 1, 5]
+    [story] = cluster(hits, language="zh")
+    assert story.lead.id == 1
+
+
+def test_reports_in_two_languages_with_other_words_are_one_story() -> None:
+    """Names, numbers and acts are the same; a story of the same firms with others is another."""
+    hits = [
+        report(1, "Microsoft drops 400MW of leases in Kenosha that OpenAI was to fill"),
+        report(2, "微软取消威斯康星400兆瓦租约，原定供OpenAI使用"),
+        report(3, "OpenAI signs $6.5bn deal with CoreWeave"),
+        report(4, "OpenAI与CoreWeave签署65亿美元协议"),
+    ]
+    assert groups(cluster(hits)) == [[1, 2], [3, 4]]
+
+
+def test_a_report_in_the_other_language_continues_a_told_story() -> None:
+    """Whatever its words: it is an update, and its outlet is new."""
+    past = replace(
+        told(7, "Microsoft drops 400MW of leases in Kenosha that OpenAI was to fill"), times=(DAY - timedelta(hours=9),)
+    )
+    [story] = cluster([report(1, "微软取消威斯康星400兆瓦租约，原定供OpenAI使用")], [past])
+    assert story.continues is past
+
+
+def test_what_comes_many_days_later_is_another_event() -> None:
+    """Unless its headline is the same."""
+    hits = [
+        report(1, "Microsoft drops 400MW of leases in Kenosha that OpenAI was to fill"),
+        report(2, "微软取消威斯康星400兆瓦租约，原定供OpenAI使用", published=DAY + timedelta(days=3)),
+        report(3, "Microsoft drops 400MW of leases in Kenosha", published=DAY + timedelta(days=6)),
+    ]
+    assert groups(cluster(hits)) == [[1], [2], [3]] or groups(cluster(hits)) == [[1, 3], [2]]
+
+
+def test_headlines_alike_but_for_one_thing_are_two_stories_unless_summaries_bear_it_out() -> None:
+    """Interface and API are one thing, a voice model and an image model are two."""
+    one, other = "Suleyman presents new MAI voice model", "Suleyman presents new MAI image model"
+    assert not joined(one, other)
+    text = "OpenAI may sell it through other clouds when Azure lacks capacity within ninety days, Microsoft says."
+    titles = (
+        "Microsoft loosens Azure exclusivity for OpenAI's interface",
+        "Microsoft loosens Azure exclusivity for OpenAI's API",
+    )
+    hits = [report(n, title) for n, title in enumerate(titles, 1)]
+    assert len(cluster([replace(hit, item=replace(hit.item, summary=text)) for hit in hits])) == 1
+
+
+def test_many_hits_are_one_quick_matter() -> None:
+    """A thousand copies of one story, and as many stories of their own: none lost (bench/stories.py has the time)."""
+    copies = [report(n, f"Microsoft halts Ohio data center campus {'!' * (n % 5)}") for n in range(1, 1001)]
+    others = [report(n, f"Zeta{n} Kappa{n * 7} sues Lambda{n * 3} over moonstone {n}") for n in range(2001, 3201)]
+    found = cluster(copies + others)
+    assert sorted(number for group in groups(found) for number in group) == [hit.id for hit in copies + others]
+    assert [len(story.reports) for story in found if story.lead.id <= 1000] == [1000]
 
 
 def test_stories_come_in_the_order_of_their_earliest_reports() -> None:
@@ -321,88 +401,6 @@ def test_a_link_to_the_same_address_is_no_second_outlet() -> None:
     [story] = cluster(reports)
     assert len(story.reports) == 2
     assert len(story.outlets) == 1
-
-
-# ------------------------------------------------------------------ across languages
-
-SENSE = {
-    "Microsoft halts its Ohio campus": (1.0, 0.0),
-    "微软暂停俄亥俄园区": (0.95, 0.3122),
-    "微软云业务增长放缓": (0.93, 0.3676),
-    "OpenAI hires a chief of staff": (0.0, 1.0),
-    "微软与OpenAI对簿公堂": (0.6, 0.8),
-}
-
-
-def sense(title: str) -> tuple[float, float]:
-    """Return what a headline means, as a vector of length 1."""
-    return SENSE[title]
-
-
-def pair(**second: object) -> list[Judged]:
-    """Return an English and a Chinese report that mean the same."""
-    return [
-        report(1, "Microsoft halts its Ohio campus", themes=(("compute", 1.0),)),
-        report(2, "微软暂停俄亥俄园区", **{"themes": (("compute", 1.0),), **second}),
-    ]
-
-
-def test_reports_in_two_languages_that_mean_the_same_are_one_story() -> None:
-    """Where headlines can be embedded; else they stay two."""
-    assert groups(cluster(pair())) == [[1], [2]]
-    assert groups(cluster(pair(), embed=sense)) == [[1, 2]]
-
-
-def test_only_the_nearest_in_the_other_language_is_joined() -> None:
-    """Two Chinese stories of a day do not meet through an English one."""
-    also = report(3, "微软云业务增长放缓", themes=(("compute", 1.0),))
-    assert groups(cluster([*pair(), also], embed=sense)) == [[1, 2], [3]]
-
-
-@pytest.mark.parametrize(
-    "second",
-    [
-        {"themes": (("agi", 1.0),)},
-        {"themes": ()},
-        {"published": DAY + timedelta(days=4)},
-    ],
-)
-def test_what_differs_in_theme_or_time_is_not_joined_by_meaning(second: dict[str, object]) -> None:
-    """Meaning alone is too weak a tie."""
-    assert len(cluster(pair(**second), embed=sense)) == 2
-
-
-def test_reports_in_one_language_are_not_joined_by_meaning() -> None:
-    """Headlines of one topic mean nearly the same, and are other news all the same."""
-    hits = [report(1, "微软暂停俄亥俄园区"), report(2, "微软云业务增长放缓")]
-    assert groups(cluster(hits, embed=sense)) == [[1], [2]]
-
-
-def test_a_report_continues_a_story_told_in_the_other_language() -> None:
-    """It is an update, not news."""
-    earlier = ToldStory(
-        9,
-        "Microsoft halts its Ohio campus",
-        "",
-        "en",
-        ("compute",),
-        ("A",),
-        (),
-        ("Microsoft halts its Ohio campus",),
-        DAY,
-    )
-    [story] = cluster([pair()[1]], [earlier], sense)
-    assert story.continues == earlier
-    [fresh] = cluster([pair()[1]], [earlier])
-    assert fresh.continues is None
-
-
-@LAW
-@given(st.lists(st.sampled_from(list(SENSE)), max_size=8), st.integers(0, 4))
-def test_joining_across_languages_loses_no_report(titles: list[str], hours: int) -> None:
-    """Each is in one story."""
-    hits = [report(n, title, published=DAY + timedelta(hours=hours * n)) for n, title in enumerate(titles)]
-    assert sorted(number for group in groups(cluster(hits, embed=sense)) for number in group) == list(range(len(hits)))
 
 
 # ------------------------------------------------------------------ doubt

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor import config, worker
+from monitor import config, press, worker
 from monitor.config import Settings
 from monitor.digest.mail import SmtpSender
 from monitor.errors import StoreError
@@ -36,7 +36,7 @@ class Office:
         self.now = START
         self.poisoned = False
         self.store = Store(folder / "data" / "monitor.db")
-        self.desk = worker.Desk(TEMPLATES, "Monitor <monitor@example.test>")
+        self.desk = press.Desk(TEMPLATES, "Monitor <monitor@example.test>")
         self.settings: Settings
         self.configure(["one"])
 

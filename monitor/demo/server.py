@@ -7,8 +7,9 @@ when the server starts, so that the demo's news is always fresh.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from hashlib import sha256
@@ -23,9 +24,12 @@ from monitor.model import Feed
 FOLDER = Path(__file__).parent / "feeds"
 SHANGHAI = "Asia/Shanghai"
 _DATE = re.compile(r"@\{(rfc822|iso|shanghai) -(\d+)m\}")
+_ITEM = re.compile(r"<item>.*?</item>", re.DOTALL)
 _ENCODING = re.compile(r'<\?xml[^>]*encoding="([^"]+)"')
 _TYPES = {".xml": "application/rss+xml", ".atom": "application/atom+xml", ".rdf": "application/rdf+xml"}
 _OUT_OF_ORDER = "/sample-post.xml"
+WEEKLY = "sample-weekly.xml"
+"""The news of the weeks before: what the digests before the demo's own were made of."""
 
 # Name, file, language, zone of dates that name none.
 _FEEDS = (
@@ -41,11 +45,22 @@ _FEEDS = (
 )
 
 
-def document(name: str, now: datetime) -> bytes:
-    """Return one sample feed as its server sends it: dated, in the encoding that it declares."""
-    text = _DATE.sub(lambda m: _written(m[1], now - timedelta(minutes=int(m[2]))), (FOLDER / name).read_text("utf-8"))
+def document(name: str, now: datetime, until: datetime | None = None) -> bytes:
+    """Return one sample feed as its server sends it: dated, in the encoding that it declares.
+
+    With `until`, as it was at that time: without the items that came later.
+    """
+    text = (FOLDER / name).read_text("utf-8")
+    if until is not None:
+        text = _ITEM.sub(lambda item: item[0] if now - _age(item[0]) <= until else "", text)
+    text = _DATE.sub(lambda m: _written(m[1], now - timedelta(minutes=int(m[2]))), text)
     declared = _ENCODING.search(text)
     return text.encode(declared[1] if declared else "utf-8")
+
+
+def _age(item: str) -> timedelta:
+    dated = _DATE.search(item)
+    return timedelta(minutes=int(dated[2])) if dated else timedelta(0)
 
 
 def _written(form: str, at: datetime) -> str:
@@ -56,10 +71,23 @@ def _written(form: str, at: datetime) -> str:
     return at.astimezone(ZoneInfo(SHANGHAI)).strftime("%Y-%m-%d %H:%M")
 
 
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """The samples while they are served: as configured feeds, and the weekly, which shows what was out at a time."""
+
+    feeds: tuple[Feed, ...]
+    weekly: Feed
+    show: Callable[[datetime], None]
+    """Let the weekly be as it was at that time."""
+
+
 @contextmanager
-def serve(now: datetime) -> Iterator[tuple[Feed, ...]]:
-    """Serve the samples on a free port of 127.0.0.1 and yield them as configured feeds."""
+def serve(now: datetime) -> Iterator[Samples]:
+    """Serve the samples on a free port of 127.0.0.1."""
     pages = {f"/{path.name}": document(path.name, now) for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
+
+    def show(until: datetime) -> None:
+        pages[f"/{WEEKLY}"] = document(WEEKLY, now, until)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -93,7 +121,8 @@ def serve(now: datetime) -> Iterator[tuple[Feed, ...]]:
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     base = f"http://127.0.0.1:{server.server_address[1]}"
     try:
-        yield tuple(Feed(f"{base}/{file}", name, language, zone) for name, file, language, zone in _FEEDS)
+        feeds = tuple(Feed(f"{base}/{file}", name, language, zone) for name, file, language, zone in _FEEDS)
+        yield Samples(feeds, Feed(f"{base}/{WEEKLY}", "Sample Weekly"), show)
     finally:
         server.shutdown()
         server.server_close()

@@ -1,17 +1,42 @@
-"""Stories + feed health → Edition: order, caps, what is new and what continues. Pure."""
+"""Stories + feed health + history → Edition: order, caps, what is new, what continues, what changed. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import pairwise, takewhile
+from statistics import median
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
-from monitor.model import DigestPlan, Edition, Feed, FeedState, FeedTrouble, Section, Story, ThemeTitle
+from monitor.model import (
+    DigestPlan,
+    Edition,
+    Feed,
+    FeedSilence,
+    FeedState,
+    FeedTrouble,
+    PastEdition,
+    Section,
+    Story,
+    ThemeTitle,
+    Trend,
+)
 
 MAX_STORIES = 40
 """A mail that shows more is cut by some readers' programs; the rest is counted."""
 IN_A_ROW = 3
 """So many failures in a row make a trouble; one blip is not news."""
+
+HISTORY = timedelta(days=14)
+"""What is usual is what it was in these days."""
+DAYS = 14
+"""So many days have a bar, the present one among them."""
+ENOUGH = timedelta(days=3)
+"""With a shorter history nothing is called usual."""
+QUIET_DAYS = 5
+"""A theme that comes back after so many days without news is worth a word."""
 
 
 def compose(
@@ -22,16 +47,20 @@ def compose(
     until: datetime,
     titles: Mapping[str, Mapping[str, str]],
     feeds_total: int,
+    shorts: Mapping[str, Mapping[str, str]] | None = None,
+    history: Sequence[PastEdition] = (),
     troubles: Sequence[FeedTrouble] = (),
+    silences: Sequence[FeedSilence] = (),
     notices: Sequence[str] = (),
     repeats: Iterable[int] = (),
     slot: datetime | None = None,
 ) -> Edition:
     """Arrange stories for one digest.
 
-    `titles` maps each theme, in the user's order, to its headings by language. `repeats` are items to settle unshown.
+    `titles` maps each theme, in the user's order, to its headings by language, `shorts` to its name in a word or two.
+    `history` are earlier editions. `repeats` are items to settle unshown.
     """
-    headings = tuple(ThemeTitle(name, _heading(name, words, plan.language)) for name, words in titles.items())
+    headings = tuple(_titled(name, words, (shorts or {}).get(name, {}), plan) for name, words in titles.items())
     chosen = [heading for heading in headings if not plan.themes or heading.name in plan.themes]
     passed = list(repeats)
     by_theme: dict[str | None, list[Story]] = {heading.name: [] for heading in chosen}
@@ -57,8 +86,10 @@ def compose(
             headings_of.get(name or ""), found, room if name == _DOUBTED else cap, doubted=name == _DOUBTED
         )
         passed += [report.id for story in hidden for report in story.reports]
-        reports += sum(len(story.reports) for story in found if story.continues is None)
+        if name != _DOUBTED:
+            reports += sum(len(story.reports) for story in found if story.continues is None)
         sections.append(section)
+    told = [story for found in by_theme.values() for story in found if story.continues is None and not story.doubted]
     return Edition(
         plan=plan,
         since=since,
@@ -71,7 +102,27 @@ def compose(
         passed=tuple(dict.fromkeys(passed)),
         slot=slot,
         theme_titles=headings,
+        trends=tuple(
+            _trend(heading, sum(heading.name in story.themes for story in told), plan, since, until, history)
+            for heading in chosen
+        ),
+        silences=tuple(silences),
     )
+
+
+def shortened(edition: Edition, most_stories: int, most_outlets: int) -> Edition:
+    """Return an edition with fewer stories and outlets, for a mail that would be too long; what goes is counted."""
+    shown = [section for section in edition.sections if not section.doubted]
+    cap = _cap([len(section.stories) for section in shown], most_stories)
+    sections, passed = [], list(edition.passed)
+    for section in edition.sections:
+        most = cap if not section.doubted else max(1, most_stories // 8)
+        stories, updates = section.stories[:most], section.updates[:most]
+        hidden = section.stories[most:] + section.updates[most:]
+        passed += [report.id for story in hidden for report in story.reports]
+        more = section.more + len(section.stories) - len(stories)
+        sections.append(replace(section, stories=stories, updates=updates, more=more))
+    return replace(edition, sections=tuple(sections), passed=tuple(dict.fromkeys(passed)), most_outlets=most_outlets)
 
 
 def troubles(feeds: Iterable[Feed], states: Mapping[str, FeedState]) -> list[FeedTrouble]:
@@ -80,17 +131,78 @@ def troubles(feeds: Iterable[Feed], states: Mapping[str, FeedState]) -> list[Fee
     for feed in feeds:
         state = states.get(feed.url)
         if state and state.failures and (state.failures >= IN_A_ROW or state.last_ok is None):
-            name = feed.name or state.title or urlsplit(feed.url).hostname or feed.url
-            found.append(FeedTrouble(name, state.error, state.failing_since))
+            found.append(FeedTrouble(_called(feed, state), state.error, state.failing_since))
     return found
 
 
-def _cap(counts: Sequence[int]) -> int:
+def silences(
+    feeds: Iterable[Feed], states: Mapping[str, FeedState], arrivals: Mapping[str, Sequence[datetime]]
+) -> list[FeedSilence]:
+    """Return the feeds that answer and have fallen silent, by their own habit; `arrivals` of news, the newest first.
+
+    Silent is longer than half as long again as ever lately: nobody wants to hear that a weekly sleeps on Sunday. It
+    counts until the feed last answered, so that a worker that was off takes no feed for silent.
+    """
+    found = []
+    for feed in feeds:
+        state, times = states.get(feed.url), arrivals.get(feed.url, ())
+        if not state or state.failures or state.last_ok is None or len(times) < 10:
+            continue
+        gaps = [later - earlier for later, earlier in pairwise(times)]
+        usual = timedelta(seconds=median(gap.total_seconds() for gap in gaps))
+        if state.last_ok - times[0] >= max(timedelta(days=1), usual * 10, max(gaps) * 1.5):
+            found.append(FeedSilence(_called(feed, state), times[0], usual))
+    return found
+
+
+def _called(feed: Feed, state: FeedState) -> str:
+    return feed.name or state.title or urlsplit(feed.url).hostname or feed.url
+
+
+def _trend(
+    theme: ThemeTitle, count: int, plan: DigestPlan, since: datetime, until: datetime, history: Sequence[PastEdition]
+) -> Trend:
+    """Set the count of a theme against what is usual, and against its last days in the digest's own zone."""
+    zone = ZoneInfo(plan.timezone)
+    past = [edition for edition in history if until - HISTORY < edition.until <= since]
+    known = since - min((edition.since for edition in past), default=since)
+    usual = None
+    if known >= ENOUGH:
+        usual = sum(edition.counts.get(theme.name, 0) for edition in past) * ((until - since) / known)
+    today = until.astimezone(zone).date()
+    days = [0] * DAYS
+    for at, number in [(edition.until, edition.counts.get(theme.name, 0)) for edition in past] + [(until, count)]:
+        ago = (today - at.astimezone(zone).date()).days
+        if 0 <= ago < DAYS:
+            days[-1 - ago] += number
+    change, amount = _change(count, usual, days, known, until - since)
+    return Trend(theme, count, usual, tuple(days), change, amount)
+
+
+def _change(
+    count: int, usual: float | None, days: Sequence[int], known: timedelta, window: timedelta
+) -> tuple[str, int]:
+    """Return what there is to say of a theme, and the number in it; nothing of what may be chance."""
+    if usual is None or window < timedelta(hours=12):
+        return "", 0
+    quiet = len(list(takewhile(lambda number: number == 0, reversed(days[:-1]))))
+    if count and quiet == DAYS - 1 and known >= HISTORY - timedelta(days=1):
+        return "first", quiet
+    if count and QUIET_DAYS <= quiet <= known.days and any(days[:-1]):
+        return "returns", quiet
+    if count >= 3 and usual and count >= 2 * usual:
+        return "times", round(count / usual)
+    if not count and usual >= 2:
+        return "quiet", round(usual)
+    return "", 0
+
+
+def _cap(counts: Sequence[int], most: int = MAX_STORIES) -> int:
     """Return how many stories a section may show, so that all together stay within the bound.
 
     Nothing is cut that need not be: a quiet theme leaves its room to the others.
     """
-    return max((cap for cap in range(1, MAX_STORIES + 1) if sum(min(n, cap) for n in counts) <= MAX_STORIES), default=1)
+    return max((cap for cap in range(1, most + 1) if sum(min(n, cap) for n in counts) <= most), default=1)
 
 
 _NOWHERE, _DOUBTED = "\0nowhere", "\0doubted"
@@ -126,5 +238,10 @@ def _weight(story: Story) -> tuple[int, float, int]:
     return (-len(story.outlets), -newest.timestamp(), story.lead.id)
 
 
-def _heading(name: str, words: Mapping[str, str], language: str) -> str:
-    return words.get(language) or words.get("en") or next(iter(words.values()), "") or name
+def _titled(name: str, title: Mapping[str, str], short: Mapping[str, str], plan: DigestPlan) -> ThemeTitle:
+    heading = _in_language(title, plan.language) or name
+    return ThemeTitle(name, heading, _in_language(short, plan.language) or name)
+
+
+def _in_language(words: Mapping[str, str], language: str) -> str:
+    return words.get(language) or words.get("en") or next(iter(words.values()), "")

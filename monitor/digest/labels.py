@@ -7,8 +7,9 @@ that no space or ASCII mark parts as an attempt to hide a word.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 Label = str | tuple[str, str]
 
@@ -31,7 +32,33 @@ ENGLISH: Mapping[str, Label] = {
     "feeds_all": ("The one feed answered.", "All {n} feeds answered."),
     "feeds_some": "{n} of {total} feeds answered.",
     "since": "{what}, since {since}",
-    "more_troubles": ("and {n} more feed", "and {n} more feeds"),
+    "and_doubtful": (", {n} doubtful", ", {n} doubtful"),
+    "only_doubtful": ("No new stories, {n} doubtful one", "No new stories, {n} doubtful ones"),
+    "usual": "usual {n}",
+    "times": "{theme} is at {n} times its usual",
+    "returns": "{theme} returns after {n} quiet days",
+    "first": "{theme} has its first news in two weeks",
+    "quiet": "{theme} is quiet (usual {n})",
+    "failing": "No answer from {names}",
+    "failing_since": "{name} since {since}",
+    "silent_feeds": "Unusually quiet: {names}",
+    "silent_for": "{name} for {time} (usual: {usual})",
+    "see_below": "{n} more (see the end)",
+    "feeds": "State of the feeds",
+    "more_feeds": ("and {n} more feed", "and {n} more feeds"),
+    "no_news": "no news since {since}; usual is every {usual}",
+    "days": ("{n} day", "{n} days"),
+    "hours": ("{n} hour", "{n} hours"),
+    "minutes": ("{n} minute", "{n} minutes"),
+    "yesterday": "yesterday",
+    "archive": "Microsoft and OpenAI: all editions of",
+    "all_editions": "All editions",
+    "search": "Search",
+    "theme": "Theme",
+    "all_themes": "all themes",
+    "years": "Years",
+    "update": "update",
+    "found": ("{n} story", "{n} stories"),
     "also": "also ",
     "seen": "seen {time}",
     "continues": "continues a story of {day}",
@@ -62,6 +89,7 @@ ENGLISH: Mapping[str, Label] = {
     "colon": ": ",
     "lead_in": ":",
     "stop": ".",
+    "gap": " ",
     "open": " (",
     "close": ")",
     "open_quote": "“",
@@ -84,7 +112,33 @@ CHINESE: Mapping[str, Label] = {
     "feeds_all": "{n}个订阅源全部正常。",
     "feeds_some": "{total}个订阅源中{n}个正常。",
     "since": "{what}，始于{since}",
-    "more_troubles": "另有{n}个订阅源",
+    "and_doubtful": "，另有{n}条存疑",
+    "only_doubtful": "没有新消息，{n}条存疑",
+    "usual": "平时{n}",
+    "times": "{theme}为平时的{n}倍",
+    "returns": "{theme}沉寂{n}天后再现",
+    "first": "{theme}两周来首次出现",
+    "quiet": "{theme}暂无消息（平时{n}条）",
+    "failing": "无响应：{names}",
+    "failing_since": "{name}（{since}起）",
+    "silent_feeds": "异常沉寂：{names}",
+    "silent_for": "{name}已{time}无更新（平时间隔{usual}）",
+    "see_below": "另有{n}个（见文末）",
+    "feeds": "订阅源状态",
+    "more_feeds": "另有{n}个订阅源",
+    "no_news": "{since}以来无更新，平时间隔{usual}",
+    "days": "{n}天",
+    "hours": "{n}小时",
+    "minutes": "{n}分钟",
+    "yesterday": "昨天",
+    "archive": "微软与OpenAI：全部简报",
+    "all_editions": "全部简报",
+    "search": "搜索",
+    "theme": "主题",
+    "all_themes": "全部主题",
+    "years": "年份",
+    "update": "后续",
+    "found": "{n}条",
     "also": "另涉 ",
     "seen": "{time}收录",
     "continues": "{day}消息的后续",
@@ -115,6 +169,7 @@ CHINESE: Mapping[str, Label] = {
     "colon": "：",
     "lead_in": "",
     "stop": "。",
+    "gap": "",
     "open": "（",
     "close": "）",
     "open_quote": "“",
@@ -160,7 +215,7 @@ def say(language: str, key: str, **values: object) -> str:
     return label.format(**values)
 
 
-def date(language: str, at: datetime) -> str:
+def date(language: str, at: dt.date) -> str:
     """Return the day in full: `Tuesday 24 November 2026`, `2026年11月24日 星期二`."""
     if chinese(language):
         return f"{at.year}年{at.month}月{at.day}日 星期{WEEKDAYS_ZH[at.weekday()]}"
@@ -173,6 +228,23 @@ def day(language: str, at: datetime, this_year: int) -> str:
     if chinese(language):
         return (f"{at.year}年" if year else "") + f"{at.month}月{at.day}日"
     return f"{at.day} {MONTHS[at.month - 1][:3]}" + (f" {at.year}" if year else "")
+
+
+def since_day(language: str, at: datetime, now: datetime) -> str:
+    """Return the day in short, or the word for yesterday; both times in the reader's zone."""
+    if (now.date() - at.date()).days == 1:
+        return say(language, "yesterday")
+    return day(language, at, now.year)
+
+
+def duration(language: str, time: timedelta) -> str:
+    """Return a length of time in its largest unit that makes two or more: `3 days`, `36 hours`, `40 minutes`."""
+    minutes = max(1, round(time.total_seconds() / 60))
+    if minutes >= 48 * 60:
+        return say(language, "days", n=round(minutes / 1440))
+    if minutes >= 2 * 60:
+        return say(language, "hours", n=round(minutes / 60))
+    return say(language, "minutes", n=minutes)
 
 
 def moment(language: str, at: datetime, this_year: int) -> str:

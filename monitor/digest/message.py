@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import quopri
 import re
 from datetime import datetime
 from email.header import Header
@@ -111,6 +112,14 @@ def _fill(mail: EmailMessage, rendered: Rendered, boundary: str) -> None:
     mail.set_content(text, charset="utf-8", cte=_encoding(text))
     mail.add_alternative(html, subtype="html", charset="utf-8", cte=_encoding(html))
     mail.set_boundary(boundary)
+
+
+def transfer_size(text: str) -> int:
+    """Return how many bytes a part takes in the mail, and in the reader's memory if that is more."""
+    size = len(text.encode("utf-8", "replace"))
+    if _encoding(text) == "base64":
+        return size * 78 // 57 + 78  # 57 bytes make a line of 76 characters and its end
+    return max(size, len(quopri.encodestring(text.encode("utf-8", "replace"))))
 
 
 def _encoding(text: str) -> str:

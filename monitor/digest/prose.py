@@ -37,6 +37,11 @@ def columns(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
 
 
+def pad(text: str, width: int) -> str:
+    """Return `text` with spaces up to `width` columns."""
+    return text + " " * max(0, width - columns(text))
+
+
 def cut(text: str, limit: int) -> str:
     """Return `text` on one line, cut to `limit` columns; an ellipsis tells that it was."""
     text = clean(text)

@@ -6,19 +6,19 @@ cleaned on output: no control, direction or zero-width character of a feed reach
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
-from datetime import datetime, tzinfo
-from functools import partial
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime, timedelta, tzinfo
+from functools import lru_cache, partial
 from traceback import extract_tb
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import css_inline
 from jinja2 import (
+    BaseLoader,
     Environment,
-    FileSystemLoader,
     StrictUndefined,
     TemplateNotFound,
     TemplateSyntaxError,
@@ -31,28 +31,43 @@ from markupsafe import Markup, escape
 
 from monitor.digest import labels
 from monitor.digest.message import mailto
-from monitor.digest.prose import CLOSING, HAN, OPENING, UNSAFE, border, clean, columns, cut, underline, wrap
+from monitor.digest.prose import CLOSING, HAN, OPENING, UNSAFE, border, clean, columns, cut, pad, underline, wrap
+from monitor.digest.sentences import Sentences
 from monitor.errors import TemplateError
-from monitor.model import Edition, Item, Judged, Rendered, Story, ToldStory
+from monitor.model import Edition, Item, Judged, Rendered, Story, Templates, ToldStory
 
 SUBJECT, TEXT, HTML = "digest.subject.txt", "digest.txt", "digest.html"
 HEADLINE, SUMMARY = 200, 280  # columns; a Han character takes two
+LONGEST_LINK = 2000  # what browsers and mail programs carry; a longer one is no address of a report
+WEAK = 0.7  # keywords of less weight are not marked beside others
+_WEIGHT = re.compile(r"\^(\d*\.?\d+)$")
+_BARS = "▁▂▃▄▅▆▇█"
+_HAN_RUN = re.compile(rf"({HAN.pattern}(?:[^A-Za-z]*{HAN.pattern})?)")
 
 
 def matches(judged: Judged, field: str) -> list[tuple[int, int]]:
-    """Return where words of themes stand in `field`: in order, overlaps merged, within the text."""
+    """Return where words of themes stand in `field`: in order, overlaps merged, within the text.
+
+    Words of weak keywords, which no theme rests on, only where the item has no others.
+    """
     size = len(getattr(judged.item, field))
+    themes = [found for found in judged.verdict.evidence if found.clause.startswith("theme.")]
+    strong = [found for found in themes if not _is_weak(found.keyword)]
     spans: list[tuple[int, int]] = []
     for start, end in sorted(
-        (max(0, found.start), min(size, found.end))
-        for found in judged.verdict.evidence
-        if found.field == field and found.clause.startswith("theme.")
+        (max(0, found.start), min(size, found.end)) for found in strong or themes if found.field == field
     ):
         if spans and start <= spans[-1][1]:
             spans[-1] = (spans[-1][0], max(end, spans[-1][1]))
         elif start < end:
             spans.append((start, end))
     return spans
+
+
+def _is_weak(keyword: str) -> bool:
+    """Tell whether a keyword carries a weight too small to make a theme even in a title: `(halt OR delay)^0.5`."""
+    weight = _WEIGHT.search(keyword)
+    return weight is not None and float(weight[1]) < WEAK
 
 
 def words(judged: Judged) -> list[str]:
@@ -81,9 +96,11 @@ def marked(judged: Judged) -> Markup:
     for start, end in matches(judged, "summary"):
         if start >= limit:
             break
+        if end - start == 1 and HAN.match(text, start):  # one character of a word is no word
+            continue
         end = min(end, limit)
-        before, after = _air(text[start - 1 : start + 1]), _air(text[end - 1 : end + 1])
-        mark = Markup('<span class="mark">{}{}{}</span>').format(before, text[start:end], after)
+        before, after = _air(text[start - 1 : start + 1]), _air(text[end - 1 : min(end + 1, limit)])
+        mark = Markup('{}<span class="mark">{}</span>{}').format(before, text[start:end], after)
         parts += [escape(text[last:start]), mark]
         last = end
     return Markup("").join([*parts, text[last:limit], "…" if limit < len(text) else ""])
@@ -106,7 +123,7 @@ def href(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return ""
-    return url if parts.scheme in {"http", "https"} and parts.netloc else ""
+    return url if parts.scheme in {"http", "https"} and parts.netloc and len(url) <= LONGEST_LINK else ""
 
 
 def outlet(item: Item) -> str:
@@ -162,6 +179,18 @@ def _lang(context: Context, text: str, hint: str = "") -> Markup:
 
 
 @pass_context
+def _tongues(context: Context, text: str) -> Markup:
+    """Return a sentence of ours as HTML, with what is Chinese in an English one named so."""
+    if labels.chinese(context["language"]):
+        return escape(clean(text))
+    parts = _HAN_RUN.split(clean(text))
+    tagged = [
+        Markup('<span lang="zh-Hans">{}</span>').format(part) if n % 2 else escape(part) for n, part in enumerate(parts)
+    ]
+    return Markup("").join(tagged)
+
+
+@pass_context
 def _say(context: Context, key: str, **values: object) -> str:
     return labels.say(context["language"], key, **values)
 
@@ -177,6 +206,38 @@ def _clock(show: Callable[[str, datetime, int], str]) -> Callable[[Context, date
     return shown
 
 
+@pass_context
+def _since_day(context: Context, at: datetime) -> str:
+    zone = context["zone"]
+    return labels.since_day(context["language"], at.astimezone(zone), context["edition"].until.astimezone(zone))
+
+
+@pass_context
+def _duration(context: Context, time: timedelta) -> str:
+    return labels.duration(context["language"], time)
+
+
+@pass_context
+def _short(context: Context, name: str) -> str:
+    """Return the theme `name` in a word or two."""
+    return clean(context["shorts"].get(name) or name)
+
+
+def bars(numbers: Sequence[int]) -> str:
+    """Return a bar for each number, an eighth of a line high for none, a whole line for the greatest."""
+    top = max(numbers, default=0)
+    return "".join(_BARS[math.ceil(number * (len(_BARS) - 1) / top) if top else 0] for number in numbers)
+
+
+@pass_context
+def _day_in_full(context: Context, at: date) -> str:
+    return labels.date(context["language"], at)
+
+
+def _usual(number: float) -> str:
+    return f"{number:.0f}" if number >= 10 else f"{number:.1f}"
+
+
 def _harmless(value: object) -> object:
     """Clean whatever a template writes; what is HTML stays HTML."""
     if not isinstance(value, str):
@@ -190,10 +251,12 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "clean": clean,
     "columns": columns,
     "cut": cut,
+    "pad": pad,
     "wrap": wrap,
     "underline": underline,
     "slug": lambda name: re.sub(r"[^\w-]+", "-", name),
     "lang": _lang,
+    "tongues": _tongues,
     # a report, a story
     "headline": _headline,
     "summary": summary,
@@ -207,18 +270,45 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "others": others,
     "fresh": fresh,
     "theme": _theme,
+    "short": _short,
+    "bars": bars,
+    "usual": _usual,
     # a time
     "date": _clock(lambda language, at, _: labels.date(language, at)),
     "day": _clock(labels.day),
     "moment": _clock(labels.moment),
     "time": _clock(lambda _language, at, _: f"{at:%H:%M}"),
+    "since_day": _since_day,
+    "day_in_full": _day_in_full,
+    "duration": _duration,
 }
 
 
-def environment(folder: Path) -> Environment:
-    """Return the sandbox that the templates in `folder` run in."""
+class _Loader(BaseLoader):
+    """Templates that were read already, with the files that they came from."""
+
+    def __init__(self, templates: Templates) -> None:
+        self._templates = templates
+        self.places = frozenset(templates.places.get(name, name) for name in templates.sources)
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, None]:
+        """Return source and place of a template."""
+        if template not in self._templates.sources:
+            raise TemplateNotFound(template)
+        return self._templates.sources[template], self._templates.places.get(template, template), None
+
+
+def environment(templates: Templates) -> Environment:
+    """Return the sandbox that templates run in."""
+    return _environment(tuple(templates.sources.items()), tuple(templates.places.items()))
+
+
+@lru_cache(maxsize=2)
+def _environment(sources: tuple[tuple[str, str], ...], places: tuple[tuple[str, str], ...]) -> Environment:
+    """Make a sandbox, once for the same templates: to compile them takes longer than to fill them in."""
+    templates = Templates(dict(sources), dict(places))
     env = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folder),
+        loader=_Loader(templates),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -233,26 +323,28 @@ def environment(folder: Path) -> Environment:
 def render(edition: Edition, env: Environment, *, zone: tzinfo, owner: str = "", version: str = "") -> Rendered:
     """Return the mail's subject and both bodies; a fault in a template raises TemplateError."""
     titles = [section.theme for section in edition.sections if section.theme]
+    titles += [trend.theme for trend in edition.trends]
     values = {
         "edition": edition,
         "zone": zone,
         "zone_name": _zone_name(zone, edition.until),
         "language": edition.plan.language,
         "titles": {theme.name: theme.title for theme in (*edition.theme_titles, *titles)},
-        "total": len(edition.stories) + sum(section.more for section in edition.sections),
+        "shorts": {theme.name: theme.short or theme.title for theme in (*edition.theme_titles, *titles)},
         "owner": owner,
         "wrong": mailto(owner, "label NUMBER"),
         "unsubscribe": mailto(owner, f"unsubscribe {edition.plan.name}"),
         "missed": mailto(owner, f"missed {edition.plan.name}"),
         "version": version,
+        "sentences": Sentences(edition, zone),
     }
-    fill = partial(_fill, env, values)
+    filled = partial(fill, env, values)
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
-    text = re.sub(r"(?<!--)[ \t]+$", "", fill(TEXT), flags=re.MULTILINE).strip() + "\n"
+    text = re.sub(r"(?<!--)[ \t]+$", "", filled(TEXT), flags=re.MULTILINE).strip() + "\n"
     return Rendered(
-        subject=cut(fill(SUBJECT), 78),
+        subject=cut(filled(SUBJECT), 78),
         text=re.sub(r"\n{4,}", "\n\n\n", text),
-        html=inliner.inline(fill(HTML)) + "\n",
+        html=inliner.inline(filled(HTML)) + "\n",
     )
 
 
@@ -263,7 +355,8 @@ def _zone_name(zone: tzinfo, at: datetime) -> str:
     return utc if name.startswith("UTC") else f"{name}, {utc}"
 
 
-def _fill(env: Environment, values: dict[str, object], name: str) -> str:
+def fill(env: Environment, values: Mapping[str, object], name: str) -> str:
+    """Return a template filled in; a fault in it raises TemplateError."""
     try:
         return env.get_template(name).render(values)
     except Exception as error:  # templates are the user's code: anything may go wrong in there
@@ -277,6 +370,6 @@ def _where(env: Environment, name: str, error: Exception) -> str:
         return f"{error.filename or error.name or name}:{error.lineno}: {what}"
     if isinstance(error, TemplateNotFound):
         what = f"no such template: {error.name}"
-    roots = tuple(getattr(env.loader, "searchpath", ()))
-    frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename.startswith(roots)]
+    places = env.loader.places if isinstance(env.loader, _Loader) else frozenset()
+    frames = [frame for frame in extract_tb(error.__traceback__) if frame.filename in places]
     return f"{frames[-1].filename}:{frames[-1].lineno}: {what}" if frames else f"{name}: {what}"

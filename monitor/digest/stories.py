@@ -1,23 +1,25 @@
 """Hits and recent stories → stories: one story for the reports of one event. Pure and deterministic.
 
-Reports belong together when their clean addresses are the same or their headlines nearly are; and, where headlines can
-be embedded, when one in English and one in Chinese mean the same.
+Reports belong together for certain when their clean addresses are the same or their headlines nearly are. Else they
+do when they very likely tell of one event (likeness.py): groups are joined, the likeliest first, as long as the reports
+in them are likely enough to belong together (agglomerative clustering; a link is mostly the mean of all pairs).
 """
 
 from __future__ import annotations
 
+import heapq
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from difflib import SequenceMatcher
 from functools import cache
-from operator import mul
 
 from rapidfuzz import fuzz
 from rapidfuzz.utils import default_process
 
+from monitor.digest.likeness import COMMON, SUMMARY, Gist, Likeness
 from monitor.model import Item, Judged, Story, ToldStory
 
 NEAR_SAME = 85.0
@@ -27,14 +29,27 @@ SAME_WORD = 75.0
 SHORTEST = 12
 """Headlines with fewer characters (a Han character counts three) are too common to join by likeness."""
 
-SAME_MEANING = 0.885
-"""Least cosine of two headlines' embeddings that makes them one story across languages."""
-SAME_DAYS = timedelta(days=3)
-"""Reports of one event in two languages come within so long."""
-MOST_EMBEDDED = 300
-"""So many stories, the newest, are compared across languages: to embed one takes about 50 ms."""
-
-Embed = Callable[[str], Sequence[float]]
+ENOUGH = 1.2
+"""Least link, in log-odds, that joins two groups: three to one, for a story told twice costs a reader less than one
+that stands hidden under another."""
+BEST_COUNTS = 0.2
+"""What the likeliest pair counts in a link; the rest is the mean."""
+NEVER, CERTAIN = -6.0, 3.0
+"""A pair counts no less and no more than this: one lucky pair must not outweigh many."""
+WINDOW = timedelta(days=2)
+"""Reports further apart are not compared: their odds are far below even."""
+TELLING = COMMON
+"""Reports are compared when they share terms of at least this rarity,"""
+SOMEWHAT_ALIKE = 0.03
+"""... to at least this cosine. Any other pair counts as `NEVER`."""
+MANY, MOST_TELLING, SUMMARY_OF_MANY = 2000, 10, 120
+"""... and of many reports only their most telling terms are looked at, and less of their summaries."""
+PAIRS = 60_000
+"""About so many pairs are compared at most: of many reports each with fewer others, the most alike."""
+MOST, FEWEST = 60, 6
+"""With so many others each is compared at most, and at least."""
+HOLDERS = 5
+"""Times as many are looked at for each term, the latest that have it."""
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 _HAN = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
@@ -65,150 +80,330 @@ class _Headline:
         size = len(text) + 2 * len(_HAN.findall(text))
         return cls(text, tuple(_WORD.findall(text)), frozenset(_NUMBER.findall(title)), size >= SHORTEST)
 
-    def near(self, other: _Headline) -> bool:
-        """Tell whether two headlines say the same.
+    def alike(self, other: _Headline) -> bool:
+        """Tell whether two headlines are nearly the same letters, or the same words in another order."""
+        return fuzz.ratio(self.text, other.text, score_cutoff=NEAR_SAME) > 0 or sorted(self.words) == sorted(
+            other.words
+        )
 
-        Likeness of the letters is not enough: one other word, number or order can be the whole news.
-        """
-        if not (self.long_enough and other.long_enough) or self.numbers != other.numbers:
+    def same(self, other: _Headline) -> bool:
+        """Tell whether two headlines that are alike say the same: one other word, number or order can be the news."""
+        if self.numbers != other.numbers:
             return False
-        if self.text == other.text:
+        return self.text == other.text or self._differs_in_little(other)
+
+    def opposes(self, other: _Headline) -> bool:
+        """Tell whether two headlines that are alike differ in a number, in their order or in a turn."""
+        if self.numbers != other.numbers or sorted(self.words) == sorted(other.words):
             return True
-        return fuzz.ratio(self.text, other.text, score_cutoff=NEAR_SAME) > 0 and self._differs_in_little(other)
+        return bool(_TURNS & {*self.words} ^ _TURNS & {*other.words})
+
+    def near(self, other: _Headline) -> bool:
+        """Tell whether two headlines are nearly the same and say the same."""
+        return self.long_enough and other.long_enough and self.alike(other) and self.same(other)
 
     def _differs_in_little(self, other: _Headline) -> bool:
         mine: list[str] = []
         theirs: list[str] = []
-        for kind, a, b, c, d in SequenceMatcher(None, self.words, other.words, autojunk=False).get_opcodes():
+        here, there = _middles(self.words, other.words)
+        for kind, a, b, c, d in SequenceMatcher(None, here, there, autojunk=False).get_opcodes():
             if kind != "equal":
-                mine += [word for word in self.words[a:b] if word not in _FILLERS]
-                theirs += [word for word in other.words[c:d] if word not in _FILLERS]
+                mine += [word for word in here[a:b] if word not in _FILLERS]
+                theirs += [word for word in there[c:d] if word not in _FILLERS]
         if _TURNS & {*mine, *theirs}:
             return False
         # Words on one side only add to the headline; words on both stand for each other.
         return not (mine and theirs) or fuzz.ratio(" ".join(mine), " ".join(theirs)) >= SAME_WORD
 
 
-_Hit = tuple[Judged, _Headline]
-
-
-def cluster(hits: Sequence[Judged], recent: Sequence[ToldStory] = (), embed: Embed | None = None) -> list[Story]:
-    """Join hits into stories, in the order of their earliest reports.
-
-    A story that `recent` holds already continues it: it is an update, not news. `embed` joins across languages.
-    """
-    known = [(told, [_Headline.of(title) for title in told.titles], set(told.links) - {""}) for told in recent]
-    groups = _grouped(sorted(hits, key=lambda hit: (hit.item.published, hit.id)))
-    meant: dict[int, ToldStory] = {}
-    if embed:
-        tongues = _Tongues(embed)
-        groups = _across(groups, tongues)
-        meant = _told_across(groups, recent, tongues)
-    found: dict[object, tuple[list[Judged], ToldStory | None]] = {}
-    for number, group in enumerate(groups):
-        told = _continued(group, known) or meant.get(number)
-        # Groups that continue one told story are one update, however little they resemble each other.
-        reports, _ = found.setdefault(("told", told.id) if told else ("new", number), ([], told))
-        reports += [hit for hit, _ in group]
-    return [Story(tuple(sorted(reports, key=_lead_first)), _themes(reports), told) for reports, told in found.values()]
-
-
-def _grouped(hits: Sequence[Judged]) -> list[list[_Hit]]:
-    headlines = [_Headline.of(hit.item.title) for hit in hits]
-    parent = list(range(len(hits)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    by_link: dict[str, int] = {}
-    for i, hit in enumerate(hits):
-        if hit.item.link:
-            parent[root(i)] = root(by_link.setdefault(hit.item.link, i))
-        for j in range(i):
-            if root(i) != root(j) and headlines[i].near(headlines[j]):
-                parent[root(i)] = root(j)
-    groups: dict[int, list[_Hit]] = defaultdict(list)
-    for i, hit in enumerate(hits):
-        groups[root(i)].append((hit, headlines[i]))
-    return list(groups.values())
-
-
-# ---------------------------------------------------------------- across languages
+def _middles(some: Sequence[str], others: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return two lists of words without what they begin and end with in common."""
+    first, last, shorter = 0, 0, min(len(some), len(others))
+    while first < shorter and some[first] == others[first]:
+        first += 1
+    while last < shorter - first and some[-1 - last] == others[-1 - last]:
+        last += 1
+    return some[first : len(some) - last], others[first : len(others) - last]
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """A headline with what else must agree: one language against another, the same themes, about the same time."""
+class _Report:
+    """One headline with what is compared of it, of the hits (`hit` is set) or of a story told earlier."""
 
-    title: str
-    chinese: bool
-    themes: frozenset[str]
-    at: datetime
-
-
-class _Tongues:
-    """Tells whether headlines in two languages mean the same."""
-
-    def __init__(self, embed: Embed) -> None:
-        self._embed = cache(embed)
-
-    def pairs(self, some: Sequence[_Said], others: Sequence[_Said]) -> list[tuple[int, int]]:
-        """Return the numbers of those that are nearest to each other, in two languages, and near enough."""
-        near: dict[tuple[int, int], float] = {}
-        for i, one in enumerate(some[-MOST_EMBEDDED:], max(0, len(some) - MOST_EMBEDDED)):
-            for j, other in enumerate(others[-MOST_EMBEDDED:], max(0, len(others) - MOST_EMBEDDED)):
-                if one.chinese != other.chinese and one.themes & other.themes and abs(one.at - other.at) <= SAME_DAYS:
-                    likeness = sum(map(mul, self._embed(one.title), self._embed(other.title)))
-                    if likeness >= SAME_MEANING:
-                        near[i, j] = likeness
-        best: dict[tuple[str, int], float] = {}
-        for (i, j), likeness in near.items():
-            best["some", i] = max(best.get(("some", i), 0.0), likeness)
-            best["others", j] = max(best.get(("others", j), 0.0), likeness)
-        return [(i, j) for (i, j), n in near.items() if n == best["some", i] == best["others", j]]
+    headline: _Headline
+    gist: Gist
+    hit: Judged | None = None
 
 
-def _said(group: Sequence[_Hit]) -> _Said:
-    lead = min((hit for hit, _ in group), key=_lead_first).item
-    themes = frozenset(_themes(hit for hit, _ in group)) or frozenset({""})
-    return _Said(lead.title, bool(_HAN.search(lead.title)), themes, lead.published)
+def cluster(
+    hits: Sequence[Judged],
+    recent: Sequence[ToldStory] = (),
+    *,
+    likeness: Likeness,
+    weigh: Callable[[Item], float] = lambda item: 1.0,
+    language: str = "",
+) -> list[Story]:
+    """Join hits into stories, in the order of their earliest reports.
 
-
-def _across(groups: list[list[_Hit]], tongues: _Tongues) -> list[list[_Hit]]:
-    """Join groups in two languages that mean the same."""
-    said = [_said(group) for group in groups]
-    joined = {j: i for i, j in tongues.pairs(said, said) if i < j}
-    for j in sorted(joined, reverse=True):  # what is joined to j goes along
-        groups[joined[j]].extend(groups[j])
-    return [group for number, group in enumerate(groups) if number not in joined]
-
-
-def _told_across(
-    groups: Sequence[Sequence[_Hit]], recent: Sequence[ToldStory], tongues: _Tongues
-) -> dict[int, ToldStory]:
-    """Return the told stories that groups in the other language go on with."""
-    told = [
-        _Said(one.title, bool(_HAN.search(one.title)), frozenset(one.themes) or frozenset({""}), one.told)
-        for one in recent
+    A story that `recent` holds already continues it: it is an update, not news. The report that leads a story is one
+    of the source that weighs most, then one in `language`, then one with a summary, then the first.
+    """
+    length = SUMMARY if len(hits) <= MANY else SUMMARY_OF_MANY
+    reports = [
+        _Report(
+            _Headline.of(hit.item.title),
+            likeness.read(hit.item.title, hit.item.summary[:length], hit.item.published),
+            hit,
+        )
+        for hit in sorted(hits, key=lambda hit: (hit.item.published, hit.id))
     ]
-    return {i: recent[j] for i, j in tongues.pairs([_said(group) for group in groups], told)}
+    groups = _Groups(reports, likeness).joined()
+    known = [_Told(told, likeness) for told in recent]
+    found: dict[object, tuple[list[Judged], ToldStory | None]] = {}
+    for number, group in enumerate(groups):
+        told = _continued(group, known, likeness)
+        # Groups that continue one told story are one update, however little they resemble each other.
+        members, _ = found.setdefault(("told", told.id) if told else ("new", number), ([], told))
+        members += [report.hit for report in group if report.hit]
+    rank = _Rank(weigh, language)
+    return [Story(tuple(sorted(members, key=rank.of)), _themes(members), told) for members, told in found.values()]
 
 
-def _continued(group: Sequence[_Hit], known: Iterable[tuple[ToldStory, list[_Headline], set[str]]]) -> ToldStory | None:
-    """Return the told story that a group of reports goes on with: by an address or a headline of its own."""
-    links = {hit.item.link for hit, _ in group}
-    for told, titles, told_links in known:
-        if links & told_links or any(title.near(headline) for title in titles for _, headline in group):
-            return told
-    return None
+# ---------------------------------------------------------------- groups
 
 
-def _lead_first(report: Judged) -> tuple[bool, bool, object, int]:
-    item: Item = report.item
-    return (report.verdict.doubted, not item.link, item.published, report.id)
+class _Groups:
+    """Reports, joined into groups step by step; a group is named by its first report."""
+
+    def __init__(self, reports: Sequence[_Report], likeness: Likeness) -> None:
+        self._reports, self._likeness = reports, likeness
+        self._parent = list(range(len(reports)))
+
+    def joined(self) -> list[list[_Report]]:
+        """Return the groups, by their first reports."""
+        self._join_the_same()
+        firsts = self._firsts()
+        odds = self._odds(firsts)
+        self._join_the_likely(firsts, odds)
+        members: dict[int, list[_Report]] = defaultdict(list)
+        for number, report in enumerate(self._reports):
+            members[self._root(number)].append(report)
+        return [members[first] for first in sorted(members)]
+
+    def _root(self, number: int) -> int:
+        while self._parent[number] != number:
+            self._parent[number] = self._parent[self._parent[number]]
+            number = self._parent[number]
+        return number
+
+    def _join(self, one: int, other: int) -> int:
+        """Join two groups; return the name of the new one."""
+        first, second = sorted((self._root(one), self._root(other)))
+        self._parent[second] = first
+        return first
+
+    def _join_the_same(self) -> None:
+        """Join reports of one address or one headline."""
+        seen: dict[str, int] = {}
+        for number, report in enumerate(self._reports):
+            marks = [f"link {report.hit.item.link}"] if report.hit and report.hit.item.link else []
+            if report.headline.long_enough:
+                marks.append(f"text {report.headline.text} {sorted(report.headline.numbers)}")
+            for mark in marks:
+                self._join(number, seen.setdefault(mark, number))
+
+    def _firsts(self) -> list[int]:
+        """Return the reports that are compared: each headline once."""
+        seen: dict[tuple[int, str, frozenset[str]], int] = {}
+        for number, report in enumerate(self._reports):
+            if report.headline.long_enough:
+                headline = report.headline
+                seen.setdefault((self._root(number), headline.text, headline.numbers), number)
+        return list(seen.values())
+
+    def _odds(self, numbers: Sequence[int]) -> dict[tuple[int, int], float]:
+        """Return the log-odds of the pairs that are worth comparing; join those that nearly are the same."""
+        odds: dict[tuple[int, int], float] = {}
+        for one, other in _candidates([(number, self._reports[number]) for number in numbers], self._likeness):
+            a, b = self._reports[one], self._reports[other]
+            alike = a.headline.alike(b.headline)
+            if alike and a.headline.same(b.headline):
+                self._join(one, other)
+                odds[one, other] = CERTAIN
+            elif alike and len(numbers) > MANY:  # no time to read what it may be that differs
+                odds[one, other] = NEVER
+            else:
+                odds[one, other] = _pair(a, b, self._likeness)
+        return odds
+
+    def _join_the_likely(self, numbers: Sequence[int], odds: Mapping[tuple[int, int], float]) -> None:
+        """Join groups, the likeliest first. What was not compared counts as `NEVER`."""
+        sizes: dict[int, int] = defaultdict(int)
+        for number in numbers:
+            sizes[self._root(number)] += 1
+        links: dict[int, dict[int, _Link]] = defaultdict(dict)
+        for (one, other), value in odds.items():
+            a, b = self._root(one), self._root(other)
+            if a != b:
+                link = links[a].get(b, _Link())
+                links[a][b] = links[b][a] = link.with_pair(value)
+        heap = [
+            (-link.strength(sizes[a], sizes[b]), a, b)
+            for a, found in links.items()
+            for b, link in found.items()
+            if a < b
+        ]
+        heapq.heapify(heap)
+        while heap:
+            strength, a, b = heapq.heappop(heap)
+            if -strength <= ENOUGH:
+                return
+            if b not in links.get(a, {}) or -links[a][b].strength(sizes[a], sizes[b]) != strength:
+                continue  # one of the two has been joined since
+            first = self._join(a, b)
+            gone = b if first == a else a
+            sizes[first] += sizes.pop(gone)
+            for other, link in links.pop(gone).items():
+                del links[other][gone]
+                if other != first:
+                    merged = link.with_link(links[first].get(other))
+                    links[first][other] = links[other][first] = merged
+            for other, link in links[first].items():
+                heapq.heappush(
+                    heap,
+                    (-link.strength(sizes[first], sizes[other]), min(first, other), max(first, other)),
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """The compared pairs between two groups: how many, their sum, and the likeliest."""
+
+    pairs: int = 0
+    total: float = 0.0
+    best: float = NEVER
+
+    def with_pair(self, odds: float) -> _Link:
+        return _Link(self.pairs + 1, self.total + odds, max(self.best, odds))
+
+    def with_link(self, other: _Link | None) -> _Link:
+        if other is None:
+            return self
+        return _Link(self.pairs + other.pairs, self.total + other.total, max(self.best, other.best))
+
+    def strength(self, some: int, others: int) -> float:
+        mean = (self.total + (some * others - self.pairs) * NEVER) / (some * others)
+        return BEST_COUNTS * self.best + (1 - BEST_COUNTS) * mean
+
+
+def _candidates(numbered: Sequence[tuple[int, _Report]], likeness: Likeness) -> Iterator[tuple[int, int]]:
+    """Yield the pairs that are worth comparing; the reports come in order of time."""
+    most = max(FEWEST, min(MOST, PAIRS // max(1, len(numbered))))
+    terms = MOST_TELLING if len(numbered) > MANY else None
+    latest: dict[str, deque[tuple[int, float]]] = {}
+    gists: dict[int, Gist] = {}
+    for number, report in numbered:
+        gist = gists[number] = report.gist
+        shared: dict[int, float] = defaultdict(float)
+        for term, weight in likeness.telling(gist, TELLING, terms):
+            holders = latest.get(term)
+            if holders is None:
+                holders = latest[term] = deque(maxlen=most * HOLDERS)
+            for other, theirs in holders:
+                shared[other] += weight * theirs
+            holders.append((number, weight))
+        enough, since = SOMEWHAT_ALIKE * gist.size, gist.at - WINDOW
+        likely = [
+            (product / gists[other].size, other)
+            for other, product in shared.items()
+            if product >= enough * gists[other].size and gists[other].at >= since
+        ]
+        for _, other in heapq.nlargest(most, likely):
+            yield other, number
+
+
+# ---------------------------------------------------------------- stories told earlier
+
+
+class _Told:
+    """A story told earlier, as reports to compare with."""
+
+    def __init__(self, told: ToldStory, likeness: Likeness) -> None:
+        self.story, self.links = told, set(told.links) - {""}
+        summaries = told.summaries or ("",) * len(told.titles)
+        times = told.times or (told.told,) * len(told.titles)
+        self.reports = [
+            _Report(_Headline.of(title), likeness.read(title, summary, at))
+            for title, summary, at in zip(told.titles, summaries, times, strict=True)
+        ]
+        self.texts = {(report.headline.text, report.headline.numbers) for report in self.reports}
+        self.span = (min(times, default=told.told) - WINDOW, max(times, default=told.told) + WINDOW)
+
+
+def _continued(group: Sequence[_Report], known: Sequence[_Told], likeness: Likeness) -> ToldStory | None:
+    """Return the told story that a group goes on with: by an address, by a headline, or most likely of all."""
+    links = {report.hit.item.link for report in group if report.hit}
+    for told in known:
+        if links & told.links or _near_any(group, told):
+            return told.story
+    best, found = ENOUGH, None
+    for told in known:
+        strength = _strength(group, told, likeness)
+        if strength > best:
+            best, found = strength, told.story
+    return found
+
+
+def _near_any(group: Sequence[_Report], told: _Told) -> bool:
+    return any(mine.headline.near(theirs.headline) for mine in group for theirs in told.reports)
+
+
+def _strength(group: Sequence[_Report], told: _Told, likeness: Likeness) -> float:
+    """Return the link of a group with a told story; far below even where they share nothing that tells."""
+    low, high = told.span
+    mine = [report for report in group if report.headline.long_enough and low <= report.gist.at <= high]
+    theirs = [report for report in told.reports if report.headline.long_enough]
+    if not mine or not theirs:
+        return NEVER
+    link = _Link()
+    for a in mine:
+        for b in theirs:
+            if _share_something(a.gist, b.gist, likeness):
+                link = link.with_pair(_pair(a, b, likeness))
+    return link.strength(len(mine), len(theirs))
+
+
+def _share_something(a: Gist, b: Gist, likeness: Likeness) -> bool:
+    return any(likeness.rarity(term) >= TELLING for term in a.weights.keys() & b.weights.keys())
+
+
+def _pair(a: _Report, b: _Report, likeness: Likeness) -> float:
+    """Return the log-odds that two reports tell of one event, within bounds.
+
+    Headlines that are alike but for a number, an order, a turn or a known thing on both sides tell of two: approves and
+    rejects, Ohio and Texas. Interface and API may be the same, where summaries bear it out.
+    """
+    if a.headline.alike(b.headline):
+        bare = a.gist.bare and b.gist.bare  # with nothing to tell whether another word is another thing
+        if bare or a.headline.opposes(b.headline) or a.gist.other_concepts(b.gist):
+            return NEVER
+    return max(NEVER, min(CERTAIN, likeness.odds(a.gist, b.gist)))
+
+
+# ---------------------------------------------------------------- the lead, the themes
+
+
+class _Rank:
+    """Which report of a story leads, and how the others follow."""
+
+    def __init__(self, weigh: Callable[[Item], float], language: str) -> None:
+        self._weigh, self._language = cache(weigh), language.split("-")[0].lower()
+
+    def of(self, report: Judged) -> tuple[bool, bool, float, bool, bool, datetime, int]:
+        item: Item = report.item
+        foreign = bool(self._language) and item.language.split("-")[0].lower() != self._language
+        thin = len(item.summary) < 40 or item.summary.startswith(item.title)
+        return (report.verdict.doubted, not item.link, -self._weigh(item), foreign, thin, item.published, report.id)
 
 
 def _themes(reports: Iterable[Judged]) -> tuple[str, ...]:
