@@ -133,20 +133,20 @@ def digest(
         bool, typer.Option("--sample", help="Preview invented news with every kind of part, to tune the look by.")
     ] = False,
     again: Annotated[
-        int, typer.Option(metavar="N", help="Write edition N (monitor editions) as it was sent; send nothing.")
-    ] = 0,
+        int | None, typer.Option(min=1, metavar="N", help="Write edition N (monitor editions) as it was sent.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where previews are written; ./preview if not given.")
     ] = None,
 ) -> None:
     """Make an edition of what has not been told yet, and deliver it now."""
     preview = preview or watch or sample
-    if again and (preview or name):
+    if again is not None and (preview or name):
         raise typer.BadParameter("goes alone: the edition is known by its number", param_hint="--again")
-    if out and not (preview or again):
+    if out and not (preview or again is not None):
         raise typer.BadParameter("only goes with --preview; without it the digest is sent", param_hint="--out")
     folder = out or Path("preview")
-    if again:
+    if again is not None:
         _write_again(again, folder)
         return
     if preview:
@@ -246,10 +246,7 @@ def editions(
         return
     _print_table(
         ("edition", "digest", "time (UTC)", "stories", "mails", "subject"),
-        [
-            (str(number), digest, f"{until:%Y-%m-%d %H:%M}", str(stories), str(mails), subject)
-            for number, digest, until, subject, stories, mails in rows
-        ],
+        [(str(e.id), e.digest, f"{e.until:%Y-%m-%d %H:%M}", str(e.stories), str(e.mails), e.subject) for e in rows],
     )
     index = _Paths.data / archive.FOLDER / archive.INDEX
     if index.exists():
@@ -271,7 +268,12 @@ def _archive(settings: Settings, store: Store) -> None:
     try:
         templates = resources.read_templates(resources.templates(_Paths.config))
         archive.update(
-            store, _Paths.data / archive.FOLDER, templates, settings.digests, settings.titles, settings.shorts
+            store,
+            _Paths.data / archive.FOLDER,
+            templates,
+            language=settings.digests[0].language,
+            titles=settings.titles,
+            shorts=settings.shorts,
         )
     except MonitorError as e:
         _say(f"the archive could not be written: {e}")
@@ -316,11 +318,13 @@ def check(
     file: Annotated[Path | None, typer.Argument(help="The file to check; the one in use if not given.")] = None,
 ) -> None:
     """Find every mistake of feeds.yaml and the templates, with its line, and run the themes' examples."""
-    from monitor import config, environment, press
+    from monitor import archive, config, environment, press, resources
     from monitor.advice import advice
 
     settings = config.load(file or _Paths.config)
-    press.check_templates(_desk(environment.mail_settings()))
+    desk = _desk(environment.mail_settings())
+    press.check_templates(desk)
+    archive.check(resources.read_templates(desk.templates))
     wrong = config.example_faults(settings)
     for line in wrong:
         _say(line)

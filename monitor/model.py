@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from zoneinfo import ZoneInfo
 
 # ---------------------------------------------------------------- feeds: bytes → Entry → Item
 
@@ -321,7 +322,7 @@ class Section:
     """The new stories and the updates under one heading; `theme` None: coverage without a theme.
 
     `doubted`: the hits of keywords that the second opinion doubts, of any theme or none. `more` counts the new stories
-    that the cap left out.
+    that the cap left out, `more_updates` the updates.
     """
 
     theme: ThemeTitle | None
@@ -329,6 +330,7 @@ class Section:
     updates: tuple[Story, ...] = ()
     more: int = 0
     doubted: bool = False
+    more_updates: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,6 +421,11 @@ class Edition:
         return tuple(story for section in self.sections for story in section.updates)
 
     @property
+    def updates_total(self) -> int:
+        """How many earlier stories other outlets have taken up, shown or left out by a cap."""
+        return len(self.updates) + sum(section.more_updates for section in self.sections)
+
+    @property
     def empty(self) -> bool:
         """True when there is nothing to tell."""
         return not self.stories and not self.updates
@@ -448,6 +455,24 @@ class Frame:
     owner: str
     sender: str
     version: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailedEdition:
+    """An edition that was mailed, in a line; `zone` (IANA) is that of its digest then."""
+
+    id: int
+    digest: str
+    until: datetime
+    zone: str
+    subject: str
+    stories: int
+    mails: int
+
+    @property
+    def local(self) -> datetime:
+        """When it was made, by the clock of its readers."""
+        return self.until.astimezone(ZoneInfo(self.zone))
 
 
 @dataclass(frozen=True, slots=True)

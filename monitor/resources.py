@@ -38,8 +38,10 @@ def read_templates(folder: Path) -> Templates:
         if path.suffix not in _KINDS or path.name.startswith("."):
             continue
         try:
-            sources[path.name] = path.read_text("utf-8")
+            sources[path.name] = path.read_text("utf-8-sig")  # some editors begin a file with a mark of its encoding
         except (OSError, UnicodeDecodeError) as e:
+            if path.name not in sources:  # none of ours: if a template includes it, that is the fault
+                continue
             why = e.strerror if isinstance(e, OSError) else f"is not UTF-8 (byte {e.start})"
             raise TemplateError(f"{path}: cannot be read: {why}") from e
         places[path.name] = str(path)

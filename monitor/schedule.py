@@ -196,7 +196,8 @@ class Runner:
             templates = resources.read_templates(self.office.desk.templates)
             folder = self.office.data / archive.FOLDER
             settings = self.settings
-            archive.update(store, folder, templates, settings.digests, settings.titles, settings.shorts)
+            language = settings.digests[0].language if settings.digests else "en"
+            archive.update(store, folder, templates, language=language, titles=settings.titles, shorts=settings.shorts)
         except (MonitorError, OSError) as e:
             log.error("the archive could not be written", reason=str(e))  # noqa: TRY400 (a line for a person)
 
@@ -208,6 +209,7 @@ class Runner:
         self._templates_seen = state
         try:
             check_templates(self.office.desk)
+            archive.check(resources.read_templates(self.office.desk.templates))
         except TemplateError as e:
             note_templates(store, e, self.office.clock())
         else:

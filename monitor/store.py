@@ -39,6 +39,7 @@ from monitor.model import (
     KeptEdition,
     KeptStory,
     Label,
+    MailedEdition,
     Message,
     PastEdition,
     Receipt,
@@ -178,7 +179,7 @@ def m004_second_opinion_labels(db: Database) -> None:
 def m005_kept_editions(db: Database) -> None:
     """Create what an edition is made again from, and what the next ones compare themselves with."""
     editions = _table(db, "editions")
-    for column, kind in (("counts", str), ("frame", str), ("kept", bytes), ("templates", str)):
+    for column, kind in (("counts", str), ("zone", str), ("frame", str), ("kept", bytes), ("templates", str)):
         editions.add_column(column, kind)
     _table(db, "template_sets").create({"hash": str, "files": bytes, "used": str}, pk="hash")
     items = _table(db, "items")
@@ -504,11 +505,11 @@ class Store:
     def _insert_edition(self, edition: Edition, messages: Sequence[Message], frame: Frame | None) -> int | None:
         cursor = self._conn.execute(
             "INSERT OR IGNORE INTO editions (digest, slot, since, until, subject, stories, reports, messages, counts,"
-            " frame, kept, templates) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            " zone, frame, kept, templates) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 edition.plan.name, _plain(edition.slot), _iso(edition.since), _iso(edition.until),
                 messages[0].subject if messages else "", len(edition.stories), edition.reports, len(messages),
-                json.dumps({trend.theme.name: trend.count for trend in edition.trends if trend.count}),
+                json.dumps({trend.theme.name: trend.count for trend in edition.trends}), edition.plan.timezone,
                 json.dumps([frame.owner, frame.sender, frame.version]) if frame else None,
                 _packed(_editions().dump_json(replace(edition, passed=()))) if frame else None,
                 self._keep_templates(frame.templates, edition.until) if frame else None,
@@ -531,14 +532,13 @@ class Store:
         rows = self._rows("SELECT files FROM template_sets ORDER BY used DESC, rowid DESC LIMIT 1")
         return _templates(rows[0]["files"]) if rows else None
 
-    def mailed_editions(self, after: int = 0) -> list[tuple[int, str, datetime, str, int, int]]:
-        """Return number, digest, time, subject, stories and mails of the editions with a number above `after`."""
+    def mailed_editions(self) -> list[MailedEdition]:
+        """Return every edition that was mailed, the oldest first."""
         rows = self._rows(
-            "SELECT id, digest, until, subject, stories, messages FROM editions WHERE messages > 0 AND id > ?"
-            " ORDER BY id",
-            (after,),
+            "SELECT id, digest, until, coalesce(zone, 'UTC') AS zone, subject, stories, messages AS mails FROM editions"
+            " WHERE messages > 0 ORDER BY id"
         )
-        return [(r["id"], r["digest"], _must(r["until"]), r["subject"], r["stories"], r["messages"]) for r in rows]
+        return [MailedEdition(**{**row, "until": _must(row["until"])}) for row in rows]
 
     def kept_edition(self, number: int) -> KeptEdition | None:
         """Return a mailed edition as it was frozen; None where there is no such edition or nothing was mailed."""

@@ -11,8 +11,8 @@ import pytest
 
 from monitor import archive, press
 from monitor.digest.sample import sample
-from monitor.errors import MonitorError
-from monitor.model import DigestPlan, FeedState, Item, Judged, Section, Story, Verdict
+from monitor.errors import MonitorError, TemplateError
+from monitor.model import DigestPlan, FeedState, Item, Judged, Section, Story, Templates, Verdict
 from monitor.resources import read_templates
 from monitor.store import Store
 from tests.browser import chromium, needs_chromium, overflow, page_of, violations
@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def tell(store: Store, at: datetime, news: tuple[tuple[str, str], ...]) -> None:
+def tell(store: Store, at: datetime, news: tuple[tuple[str, str], ...], plan: DigestPlan = PLAN) -> None:
     """Store items and freeze an edition that tells them."""
     items = [
         Item("https://example.com/rss", title, f"https://example.com/{hash(title)}", title, "", "Example Journal", "en",
@@ -51,7 +51,7 @@ def tell(store: Store, at: datetime, news: tuple[tuple[str, str], ...]) -> None:
     hits = store.untold_hits("morning")
     stories = tuple(Story((hit,), tuple(name for name, _ in hit.verdict.themes)) for hit in hits)
     edition = replace(
-        sample("en", PLAN), since=at - timedelta(days=1), until=at, sections=(Section(None, stories),), notices=()
+        sample("en", plan), since=at - timedelta(days=1), until=at, sections=(Section(None, stories),), notices=()
     )
     edition, rendered, frame = press.typeset(edition, press.Desk(TEMPLATES, "monitor@example.com"))
     assert store.freeze(edition, press.make_messages(edition, rendered, frame, "x"), frame)
@@ -59,7 +59,9 @@ def tell(store: Store, at: datetime, news: tuple[tuple[str, str], ...]) -> None:
 
 def update(store: Store, folder: Path) -> int:
     """Bring the archive up to date."""
-    return archive.update(store, folder / "archive", read_templates(TEMPLATES), [PLAN], TITLES, SHORTS)
+    return archive.update(
+        store, folder / "archive", read_templates(TEMPLATES), language="en", titles=TITLES, shorts=SHORTS
+    )
 
 
 def test_every_edition_is_a_page_and_stands_in_the_index(store: Store, tmp_path: Path) -> None:
@@ -67,17 +69,18 @@ def test_every_edition_is_a_page_and_stands_in_the_index(store: Store, tmp_path:
     assert update(store, tmp_path) == 3
     pages = sorted(str(path.relative_to(tmp_path / "archive")) for path in (tmp_path / "archive").rglob("*"))
     assert pages == [
-        "2025.html", "index.html", "morning", "morning/2025-12-31-1.html", "morning/2026-01-01-2.html",
+        "2025.html", "2026.html", "index.html", "morning", "morning/2025-12-31-1.html", "morning/2026-01-01-2.html",
         "morning/2026-01-02-3.html",
     ]  # fmt: skip
     index, before = ((tmp_path / "archive" / name).read_text("utf-8") for name in ("index.html", "2025.html"))
     assert index.index('id="2026-01-02"') < index.index('id="2026-01-01"')
     assert 'href="morning/2026-01-02-3.html"' in index
     assert 'href="2025.html"' in index
-    assert 'href="index.html"' in before
+    assert 'href="2026.html"' in before
+    assert (tmp_path / "archive" / "2026.html").read_text("utf-8") == index
     assert "Microsoft halts &lt;b&gt;Ohio&lt;/b&gt; campus" in before
     page = (tmp_path / "archive" / "morning" / "2026-01-02-3.html").read_text("utf-8")
-    assert 'href="../index.html#2026-01-02"' in page
+    assert 'href="../2026.html#2026-01-02"' in page
     kept = store.kept_edition(3)
     assert kept is not None
     assert archive.page_of(kept).split("<body", 1)[1].split(">", 1)[1] in page
@@ -95,6 +98,41 @@ def test_what_is_missing_is_written_and_what_is_there_left_alone(store: Store, t
     tell(store, FIRST + timedelta(days=3), (("Suleyman presents a model", "agi"),))
     assert update(store, tmp_path) == 1
     assert "Suleyman presents a model" in (tmp_path / "archive" / "index.html").read_text("utf-8")
+
+
+def test_an_index_that_was_not_written_is_written_next_time(store: Store, tmp_path: Path) -> None:
+    """Whatever came between pages and index."""
+    update(store, tmp_path)
+    index = tmp_path / "archive" / "index.html"
+    before = index.read_text("utf-8")
+    index.write_text("half of i")
+    assert update(store, tmp_path) == 0
+    assert index.read_text("utf-8") == before
+
+
+def test_a_digest_that_moved_or_went_keeps_its_pages(store: Store, tmp_path: Path) -> None:
+    """Their names are those of the days on which they were made, where they were made."""
+    update(store, tmp_path)
+    before = sorted((tmp_path / "archive" / "morning").iterdir())
+    moved = replace(PLAN, timezone="America/Los_Angeles")
+    tell(store, FIRST + timedelta(days=9), (("Suleyman presents a model", "agi"),), moved)
+    update(store, tmp_path)
+    after = sorted((tmp_path / "archive" / "morning").iterdir())
+    assert after[:3] == before
+    assert after[3].name == "2026-01-08-4.html"
+
+
+def test_a_broken_template_of_the_index_is_found_by_a_check_and_gives_way(store: Store, tmp_path: Path) -> None:
+    """To the one that came along."""
+    templates = read_templates(TEMPLATES)
+    archive.check(templates)
+    for name in ("archive.html", "archive.css", "archive.js"):
+        broken = Templates({**templates.sources, name: "{{ nonsense() }}"}, templates.places)
+        with pytest.raises(TemplateError, match="nonsense"):
+            archive.check(broken)
+        assert archive.update(store, tmp_path / name, broken, language="en", titles=TITLES) == 3
+        assert "All editions" in (tmp_path / name / "morning" / "2026-01-02-3.html").read_text("utf-8")
+        assert "Nadella doubts benchmarks" in (tmp_path / name / "index.html").read_text("utf-8")
 
 
 def test_a_folder_that_cannot_be_written_is_named(store: Store, tmp_path: Path) -> None:
@@ -136,7 +174,7 @@ def test_the_index_is_searched_in_the_page(store: Store, tmp_path: Path) -> None
             assert page.locator(shown).count() == 1
             page.locator(".edition a").first.click()
             page.get_by_role("link", name="All editions").click()
-            assert page.url.split("/")[-1].startswith("index.html")
+            assert page.url.endswith("/2025.html#2025-12-31")
         for scheme in ("light", "dark"):
             with page_of(browser, index, scheme=scheme) as page:
                 assert violations(page) == []

@@ -556,6 +556,7 @@ def test_a_sent_edition_is_listed_and_shown_again(shell: Shell) -> None:
     assert (shell.folder / "old" / f"morning-{number}.eml").read_bytes() == sent.read_bytes()
     assert "no edition of this number" in shell("digest", "--again", "99").stderr
     assert shell("digest", "--again", "1", "--preview").returncode == 2
+    assert shell("digest", "--again", "0").returncode == 2
 
 
 def test_a_template_with_a_fault_is_named_with_its_line(shell: Shell) -> None:

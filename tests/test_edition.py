@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.digest.edition import MAX_STORIES, _cap, compose, shortened, silences, troubles
+from monitor.digest.edition import MAX_STORIES, MAX_UPDATES, _cap, compose, shortened, silences, troubles
 from monitor.model import (
     DigestPlan,
     Edition,
@@ -199,6 +199,15 @@ def test_a_capped_section_keeps_its_most_reported_stories() -> None:
     assert an_edition(*many, big).sections[0].stories[0] is big
 
 
+def test_updates_have_a_cap_of_their_own_and_are_counted() -> None:
+    """Over all themes together; what is not shown is told in numbers."""
+    stories = [a_story(n, themes=(theme,), told_by=("x",)) for n, theme in enumerate(["agi", "compute"] * 30, 1)]
+    edition = an_edition(*stories)
+    assert [(len(s.updates), s.more_updates) for s in edition.sections] == [(10, 20), (10, 20)]
+    assert edition.updates_total == 60
+    assert len(edition.passed) == 40
+
+
 def test_left_out_updates_are_settled() -> None:
     """They have a cap of their own; `more` counts news."""
     updates = [a_story(i, themes=("agi",), told_by=("First",)) for i in range(1, 60)]
@@ -206,9 +215,9 @@ def test_left_out_updates_are_settled() -> None:
     edition = an_edition(news, *updates, plan=a_plan(themes=("agi",)))
     ((_, stories, shown, more),) = page(edition)
     assert stories == [100]
-    assert len(shown) == MAX_STORIES
+    assert len(shown) == MAX_UPDATES
     assert more == 0
-    assert len(edition.passed) == 59 - MAX_STORIES
+    assert len(edition.passed) == 59 - MAX_UPDATES
 
 
 def test_the_reports_of_all_new_stories_are_counted() -> None:
@@ -512,6 +521,14 @@ def test_only_what_is_no_chance_is_called_a_change(now: int, history: list[int],
     assert (found.change, found.amount) == (change, amount)
 
 
+def test_a_theme_that_is_new_in_the_rules_has_no_usual_yet() -> None:
+    """Editions that did not count it are no quiet days."""
+    found = trend(2, past(*[3] * 14, theme="compute"))
+    assert (found.usual, found.change, found.days[:-1]) == (None, "", (0,) * 13)
+    added = [*past(*[3] * 10, theme="compute", until=SINCE - 4 * DAY), *past(1, 0, 0, 1)]
+    assert trend(1, added).usual == pytest.approx(0.5)
+
+
 def test_a_short_window_says_nothing_of_changes() -> None:
     """An edition by hand at noon is no quiet day."""
     assert trend(0, past(*[3] * 14), since=UNTIL - timedelta(hours=3)).change == ""
@@ -578,6 +595,7 @@ def test_shortening_counts_and_settles_what_goes(
     shown = [report.id for story in short.stories + short.updates for report in story.reports]
     assert sorted([*shown, *short.passed]) == sorted([*ids, *repeats])
     assert (short.total, short.doubtful, short.reports) == (edition.total, edition.doubtful, edition.reports)
+    assert short.updates_total == edition.updates_total
     sure = [section for section in short.sections if not section.doubted]
     assert sum(len(section.stories) for section in sure) <= max(stories, len(sure))
     assert all(section.stories or section.updates for section in short.sections)

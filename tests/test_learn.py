@@ -292,7 +292,7 @@ def test_the_shipped_weights_are_small_and_plain() -> None:
     """At most 3 MB, without anything that runs."""
     size = sum(path.stat().st_size for path in resources.weights().iterdir())
     assert size <= 3_000_000
-    assert {path.suffix for path in resources.weights().iterdir()} == {".json"}
+    assert {path.suffix for path in resources.weights().iterdir()} == {".json", ".txt"}
 
 
 # ---------------------------------------------------------------- suggestions

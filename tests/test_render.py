@@ -631,7 +631,10 @@ def test_what_editors_leave_behind_is_no_template(broken: Path) -> None:
     """Hidden files and other kinds are left alone."""
     (broken / ".digest.html.swp").write_bytes(b"\xff")
     (broken / "notes.md").write_bytes(b"\xff")
-    assert read_templates(broken).sources.keys() == read_templates(TEMPLATES).sources.keys()
+    (broken / "notes.txt").write_bytes("备忘".encode("gbk"))
+    path = broken / "digest.css"
+    path.write_text(path.read_text("utf-8"), encoding="utf-8-sig")
+    assert read_templates(broken).sources == read_templates(TEMPLATES).sources
 
 
 def test_the_style_of_the_user_reaches_the_elements(broken: Path) -> None:

@@ -272,8 +272,8 @@ def test_history_counts_new_stories_by_theme(store: Store) -> None:
         trends = tuple(Trend(theme, count, None, ()) for theme, count in zip(themes, counts, strict=True))
         store.freeze(Edition(plan, until - timedelta(days=1), until, (), 0, 0, (), trends=trends), [])
     assert store.history("morning", NOW - timedelta(days=9)) == [
-        PastEdition(NOW - timedelta(days=3), NOW - timedelta(days=2), {"agi": 3}),
-        PastEdition(NOW - timedelta(days=2), NOW - timedelta(days=1), {"compute": 5}),
+        PastEdition(NOW - timedelta(days=3), NOW - timedelta(days=2), {"agi": 3, "compute": 0}),
+        PastEdition(NOW - timedelta(days=2), NOW - timedelta(days=1), {"agi": 0, "compute": 5}),
     ]
     assert len(store.history("morning", NOW - timedelta(days=2))) == 1
     assert store.history("evening", NOW - timedelta(days=9)) == []

@@ -61,7 +61,12 @@ def tour(folder: Path, language: str = "en", clock: Callable[[], datetime] = lam
         edition, messages = made
         worker.deliver(store, sender, clock)
         archive.update(
-            store, folder / archive.FOLDER, read_templates(desk.templates), [plan], settings.titles, settings.shorts
+            store,
+            folder / archive.FOLDER,
+            read_templates(desk.templates),
+            language=language,
+            titles=settings.titles,
+            shorts=settings.shorts,
         )
     mail = max(folder.glob("*.eml"))
     return Tour(

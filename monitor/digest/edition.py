@@ -26,6 +26,8 @@ from monitor.model import (
 
 MAX_STORIES = 40
 """A mail that shows more is cut by some readers' programs; the rest is counted."""
+MAX_UPDATES = 20
+"""So many updates, a line each, are shown beside."""
 IN_A_ROW = 3
 """So many failures in a row make a trouble; one blip is not news."""
 
@@ -79,11 +81,12 @@ def compose(
     cap = _cap(counts)
     room = max(1, MAX_STORIES - sum(min(count, cap) for count in counts))  # what is doubted crowds nobody out
     by_theme[_DOUBTED] = doubted
+    updates_cap = _cap([sum(s.continues is not None for s in found) for found in by_theme.values()], MAX_UPDATES)
     sections, reports = [], 0
     headings_of = {heading.name: heading for heading in chosen}
     for name, found in by_theme.items():
         section, hidden = _section(
-            headings_of.get(name or ""), found, room if name == _DOUBTED else cap, doubted=name == _DOUBTED
+            headings_of.get(name or ""), found, room if name == _DOUBTED else cap, updates_cap, doubted=name == _DOUBTED
         )
         passed += [report.id for story in hidden for report in story.reports]
         if name != _DOUBTED:
@@ -114,14 +117,16 @@ def shortened(edition: Edition, most_stories: int, most_outlets: int) -> Edition
     """Return an edition with fewer stories and outlets, for a mail that would be too long; what goes is counted."""
     shown = [section for section in edition.sections if not section.doubted]
     cap = _cap([len(section.stories) for section in shown], most_stories)
+    updates_cap = _cap([len(section.updates) for section in edition.sections], max(1, most_stories // 2))
     sections, passed = [], list(edition.passed)
     for section in edition.sections:
         most = cap if not section.doubted else max(1, most_stories // 8)
-        stories, updates = section.stories[:most], section.updates[:most]
-        hidden = section.stories[most:] + section.updates[most:]
+        stories, updates = section.stories[:most], section.updates[:updates_cap]
+        hidden = section.stories[most:] + section.updates[updates_cap:]
         passed += [report.id for story in hidden for report in story.reports]
         more = section.more + len(section.stories) - len(stories)
-        sections.append(replace(section, stories=stories, updates=updates, more=more))
+        more_updates = section.more_updates + len(section.updates) - len(updates)
+        sections.append(replace(section, stories=stories, updates=updates, more=more, more_updates=more_updates))
     return replace(edition, sections=tuple(sections), passed=tuple(dict.fromkeys(passed)), most_outlets=most_outlets)
 
 
@@ -164,14 +169,15 @@ def _trend(
 ) -> Trend:
     """Set the count of a theme against what is usual, and against its last days in the digest's own zone."""
     zone = ZoneInfo(plan.timezone)
-    past = [edition for edition in history if until - HISTORY < edition.until <= since]
+    # A theme that was added lately has no count before: that is no silence.
+    past = [e for e in history if until - HISTORY < e.until <= since and theme.name in e.counts]
     known = since - min((edition.since for edition in past), default=since)
     usual = None
     if known >= ENOUGH:
-        usual = sum(edition.counts.get(theme.name, 0) for edition in past) * ((until - since) / known)
+        usual = sum(edition.counts[theme.name] for edition in past) * ((until - since) / known)
     today = until.astimezone(zone).date()
     days = [0] * DAYS
-    for at, number in [(edition.until, edition.counts.get(theme.name, 0)) for edition in past] + [(until, count)]:
+    for at, number in [(edition.until, edition.counts[theme.name]) for edition in past] + [(until, count)]:
         ago = (today - at.astimezone(zone).date()).days
         if 0 <= ago < DAYS:
             days[-1 - ago] += number
@@ -225,12 +231,20 @@ def _tells_more(story: Story) -> bool:
 
 
 def _section(
-    heading: ThemeTitle | None, stories: Sequence[Story], cap: int, *, doubted: bool
+    heading: ThemeTitle | None, stories: Sequence[Story], cap: int, updates_cap: int, *, doubted: bool
 ) -> tuple[Section, list[Story]]:
     new = sorted((s for s in stories if s.continues is None), key=_weight)
     updates = sorted((s for s in stories if s.continues is not None), key=_weight)
-    section = Section(heading, tuple(new[:cap]), tuple(updates[:cap]), more=len(new[cap:]), doubted=doubted)
-    return section, new[cap:] + updates[cap:]
+    hidden = new[cap:] + updates[updates_cap:]
+    section = Section(
+        heading,
+        tuple(new[:cap]),
+        tuple(updates[:updates_cap]),
+        more=len(new[cap:]),
+        doubted=doubted,
+        more_updates=len(updates[updates_cap:]),
+    )
+    return section, hidden
 
 
 def _weight(story: Story) -> tuple[int, float, int]:

@@ -30,7 +30,7 @@ class Sentences:
     def rest(self) -> str:
         """What else there is, to the full stop; a sentence of its own where there are no new stories."""
         edition = self._edition
-        updates, doubtful = len(edition.updates), edition.doubtful
+        updates, doubtful = edition.updates_total, edition.doubtful
         tail = self._say("and_doubtful", n=doubtful) if doubtful else ""
         if edition.total:
             said = (self._say("and_updates", n=updates) if updates else "") + tail

@@ -402,7 +402,7 @@ class _Rank:
     def of(self, report: Judged) -> tuple[bool, bool, float, bool, bool, datetime, int]:
         item: Item = report.item
         foreign = bool(self._language) and item.language.split("-")[0].lower() != self._language
-        thin = len(item.summary) < 40 or item.summary.startswith(item.title)
+        thin = not item.summary or item.summary.startswith(item.title)
         return (report.verdict.doubted, not item.link, -self._weigh(item), foreign, thin, item.published, report.id)
 
 
