@@ -174,7 +174,7 @@ class DigestPart(_Part):
     timezone: ZoneName = "UTC"
     language: Literal["en", "zh"] = "en"
     themes: list[str] = []
-    empty: Literal["skip", "send"] = "skip"
+    empty: Literal["skip", "send", "weekly"] = "skip"
 
     @model_validator(mode="after")
     def _one_time(self) -> DigestPart:

@@ -77,6 +77,9 @@ def _fitted(edition: Edition, frame: Frame, places: Mapping[str, str] | None = N
             break
         edition = shortened(edition, stories, outlets)
         rendered = render_edition(edition, frame, places)
+    else:
+        if transfer_size(rendered.html) > LONGEST_PAGE:
+            log.warning("the page is long enough to be clipped", bytes=transfer_size(rendered.html))
     return edition, rendered
 
 

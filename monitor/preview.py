@@ -69,9 +69,14 @@ def watch(make: Callable[[], object], state: Callable[[], State], ended: Callabl
 
 def state_of(paths: Iterable[Path]) -> State:
     """Return what changes when one of the files, or a file in one of the folders, is edited."""
-    found = []
+    found: list[tuple[str, int, int]] = []
     for path in paths:
-        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        try:
+            files = sorted(path.iterdir()) if path.is_dir() else [path]
+        except OSError as e:
+            found.append((f"{path}: {e.strerror}", 0, 0))
+            continue
+        for file in files:
             try:
                 status = file.stat()
             except OSError:  # an editor may be replacing it at this moment

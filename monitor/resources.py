@@ -15,9 +15,8 @@ _KINDS = (".html", ".txt", ".css", ".js")
 
 
 def templates(config: Path) -> Path:
-    """Return the folder of templates beside the user's feeds.yaml where there is one, else the one that came along."""
-    own = config.resolve().parent / "templates"
-    return own if own.is_dir() else shipped_templates()
+    """Return the folder of templates beside the user's feeds.yaml, whether there is one or not."""
+    return config.resolve().parent / "templates"
 
 
 def shipped_templates() -> Path:
@@ -27,7 +26,7 @@ def shipped_templates() -> Path:
 
 
 def read_templates(folder: Path) -> Templates:
-    """Return the templates of a folder; those that it has not are the ones that came along.
+    """Return the templates of a folder, if there is one; those that it has not are the ones that came along.
 
     Raises:
         TemplateError: one of them cannot be read.
@@ -51,6 +50,8 @@ def read_templates(folder: Path) -> Templates:
 def _files(folder: Path) -> list[Path]:
     try:
         return sorted(folder.iterdir())
+    except FileNotFoundError:  # nobody wrote templates of their own yet
+        return []
     except OSError as e:
         raise TemplateError(f"{folder}: cannot be read: {e.strerror}") from e
 

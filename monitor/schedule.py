@@ -214,6 +214,7 @@ class Runner:
             note_templates(store, e, self.office.clock())
         else:
             note_templates(store, None, self.office.clock())
+            store.save_templates(resources.read_templates(self.office.desk.templates).sources)
 
     def tidy(self) -> None:
         """Forget old texts."""

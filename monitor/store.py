@@ -181,7 +181,7 @@ def m005_kept_editions(db: Database) -> None:
     editions = _table(db, "editions")
     for column, kind in (("counts", str), ("zone", str), ("frame", str), ("kept", bytes), ("templates", str)):
         editions.add_column(column, kind)
-    _table(db, "template_sets").create({"hash": str, "files": bytes, "used": str}, pk="hash")
+    _table(db, "template_sets").create({"hash": str, "files": bytes, "turn": int}, pk="hash")
     items = _table(db, "items")
     items.create_index(["feed_url", "first_seen"])
 
@@ -421,6 +421,16 @@ class Store:
         )
         return _time(row[0]["at"]) if row else None
 
+    def mailed_since(self, digest: str, since: datetime) -> bool:
+        """Tell whether the digest was mailed after `since`, or is not known for that long."""
+        return bool(
+            self._rows(
+                "SELECT 1 FROM editions WHERE digest = :d AND messages > 0 AND until > :since UNION"
+                " SELECT 1 FROM digests WHERE name = :d AND first_seen > :since LIMIT 1",
+                {"d": digest, "since": _iso(since)},
+            )
+        )
+
     def untold_hits(self, digest: str) -> list[Judged]:
         """Return the hits that this digest has not settled yet, oldest first."""
         rows = self._rows(
@@ -443,20 +453,20 @@ class Store:
         return {row["link"] for row in self._rows_of(shown, sorted(set(links) - {""}), digest)}
 
     def recent_stories(self, digest: str, since: datetime) -> list[ToldStory]:
-        """Return the stories that this digest told after `since`, each with all its reports so far."""
+        """Return the stories that this digest told or took up again after `since`, each with all its reports so far."""
+        alive = "(SELECT coalesce(continues, id) FROM stories WHERE digest = :d AND told > :since)"
         stories = self._rows(
-            "SELECT * FROM stories WHERE digest = ? AND told > ? AND continues IS NULL ORDER BY id",
-            (digest, _iso(since)),
+            f"SELECT * FROM stories WHERE id IN {alive} ORDER BY id",  # noqa: S608 (fixed text)
+            {"d": digest, "since": _iso(since)},
         )
         reports: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in stories}
         for report in self._rows(
-            "SELECT coalesce(s.continues, s.id) AS story, items.* FROM stories s JOIN told ON told.story_id = s.id"
-            " JOIN items ON items.id = told.item_id WHERE s.digest = ? AND s.told > ?"
-            " ORDER BY items.published, items.id",
-            (digest, _iso(since)),
+            "SELECT coalesce(s.continues, s.id) AS story, items.* FROM stories s JOIN told ON told.story_id = s.id"  # noqa: S608
+            " JOIN items ON items.id = told.item_id WHERE s.digest = :d"
+            f" AND coalesce(s.continues, s.id) IN {alive} ORDER BY items.published, items.id",
+            {"d": digest, "since": _iso(since)},
         ):
-            if report["story"] in reports:
-                reports[report["story"]].append(report)
+            reports[report["story"]].append(report)
         return [_told_story(row, reports[row["id"]]) for row in stories]
 
     def history(self, digest: str, since: datetime) -> list[PastEdition]:
@@ -511,25 +521,31 @@ class Store:
                 messages[0].subject if messages else "", len(edition.stories), edition.reports, len(messages),
                 json.dumps({trend.theme.name: trend.count for trend in edition.trends}), edition.plan.timezone,
                 json.dumps([frame.owner, frame.sender, frame.version]) if frame else None,
-                _packed(_editions().dump_json(replace(edition, passed=()))) if frame else None,
-                self._keep_templates(frame.templates, edition.until) if frame else None,
+                _packed(_as_json(replace(edition, passed=()))) if frame else None,
+                self._keep_templates(frame.templates) if frame else None,
             ),
         )  # fmt: skip
         return cursor.lastrowid if cursor.rowcount else None
 
-    def _keep_templates(self, templates: Mapping[str, str], now: datetime) -> str:
+    def save_templates(self, templates: Mapping[str, str]) -> None:
+        """Remember templates that were found good."""
+        with self._write():
+            self._keep_templates(templates)
+
+    def _keep_templates(self, templates: Mapping[str, str]) -> str:
         files = json.dumps(dict(sorted(templates.items())), ensure_ascii=False).encode("utf-8", "surrogatepass")
         name = sha256(files).hexdigest()
         self._run(
-            "INSERT INTO template_sets (hash, files, used) VALUES (?,?,?)"
-            " ON CONFLICT (hash) DO UPDATE SET used = excluded.used",
-            (name, _packed(files), _iso(now)),
+            "INSERT INTO template_sets (hash, files, turn)"
+            " VALUES (?, ?, (SELECT coalesce(max(turn), 0) + 1 FROM template_sets))"
+            " ON CONFLICT (hash) DO UPDATE SET turn = excluded.turn",
+            (name, _packed(files)),
         )
         return name
 
     def last_templates(self) -> Mapping[str, str] | None:
-        """Return the templates that the latest mailed edition was rendered with; None before there is any."""
-        rows = self._rows("SELECT files FROM template_sets ORDER BY used DESC, rowid DESC LIMIT 1")
+        """Return the templates that were found good last, by a check or a mailed edition; None before there are any."""
+        rows = self._rows("SELECT files FROM template_sets ORDER BY turn DESC LIMIT 1")
         return _templates(rows[0]["files"]) if rows else None
 
     def mailed_editions(self) -> list[MailedEdition]:
@@ -558,7 +574,7 @@ class Store:
             _must(row["until"]),
             row["subject"],
             tuple(Message(m["message_id"], m["sender"], m["recipient"], m["subject"], m["raw"]) for m in messages),
-            _editions().validate_json(zlib.decompress(row["kept"])) if known else None,
+            _from_json(zlib.decompress(row["kept"])) if known else None,
             Frame(_templates(row["files"]), *json.loads(row["frame"])) if known else None,
         )
 
@@ -789,6 +805,7 @@ class Store:
 
     def note(self, name: str, text: str, now: datetime) -> bool:
         """Keep a note under a name, or drop it when `text` is empty; return True when that changed anything."""
+        text = text.encode("utf-8", "backslashreplace").decode()  # names of files may hold what is no text
         if self.notes().get(name, "") == text:
             return False
         with self._write():
@@ -841,6 +858,15 @@ def _known_migrations() -> frozenset[str]:
 def _editions() -> TypeAdapter[Edition]:
     """Return what writes editions and reads them; made when it is needed, for that takes as long as a poll."""
     return TypeAdapter(Edition)
+
+
+def _as_json(edition: Edition) -> bytes:
+    """Write an edition. The standard library's writer, for it carries what is no text (half an emoji) unharmed."""
+    return json.dumps(_editions().dump_python(edition, mode="json")).encode()
+
+
+def _from_json(data: bytes) -> Edition:
+    return _editions().validate_python(json.loads(data))
 
 
 def _packed(data: bytes) -> bytes:

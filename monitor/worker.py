@@ -54,6 +54,8 @@ from monitor.store import Store
 
 FIRST_EDITION = timedelta(hours=24)
 """How far back the first edition of a digest reaches."""
+HEARTBEAT = timedelta(days=7) - timedelta(hours=3)
+"""After so long without a mail, `empty: weekly` sends one line; a little short, for days are not of one length."""
 RECENT = timedelta(days=7)
 """How long a told story can be continued by another report."""
 
@@ -217,13 +219,15 @@ def digest(
     """Freeze one edition into the outbox; None when this slot was frozen before.
 
     With nothing to tell and `empty: skip`, the edition is recorded and no mail is made, unless silence would
-    deceive: when no feed answers, or when there is a notice that the reader must see.
+    deceive: when no feed answers, or when there is a notice that the reader must see. With `empty: weekly` one is made
+    when there was none for a week.
     """
     meet_digests(settings, store, now)
     edition = make_edition(settings, plan, store, now, slot)
     messages: list[Message] = []
     frame = None
-    if not edition.empty or plan.empty == "send" or edition.notices or edition.silent:
+    heartbeat = plan.empty == "send" or (plan.empty == "weekly" and not store.mailed_since(plan.name, now - HEARTBEAT))
+    if not edition.empty or heartbeat or edition.notices or edition.silent:
         edition, rendered, frame = press.typeset_safely(edition, desk, store, now)
         messages = press.make_messages(edition, rendered, frame, secrets.token_hex(6))
     return (edition, messages) if store.freeze(edition, messages, frame) else None

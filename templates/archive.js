@@ -6,7 +6,7 @@
   var theme = document.getElementById("theme"), count = document.getElementById("count");
   var days = Array.prototype.map.call(document.querySelectorAll(".day"), function (day) {
     return { node: day, items: Array.prototype.map.call(day.querySelectorAll("li"), function (item) {
-      return { node: item, text: fold(item.textContent), themes: item.dataset.themes.split(" ") };
+      return { node: item, text: fold(item.textContent), themes: JSON.parse(item.dataset.themes) };
     }) };
   });
   function show() {

@@ -25,7 +25,7 @@ SHORTS = {"compute": {"en": "Compute"}}
 NEWS = [
     (("Microsoft halts <b>Ohio</b> campus", "compute"), ("微软暂停俄亥俄园区", "compute")),
     (("Altman says ＡＧＩ is near", "agi"),),
-    (("OpenAI signs with Oracle", ""), ("Nadella doubts benchmarks", "agi")),
+    (("OpenAI signs with Oracle", 'own "theme"'), ("Nadella doubts benchmarks", "agi")),
 ]
 
 
@@ -167,6 +167,8 @@ def test_the_index_is_searched_in_the_page(store: Store, tmp_path: Path) -> None
             page.get_by_label("Theme").select_option("agi")
             assert page.locator(shown).count() == 2
             assert page.get_by_role("status").inner_text() == "2 stories"
+            page.get_by_label("Theme").select_option('own "theme"')
+            assert page.locator(shown).count() == 1
             page.get_by_label("Search").fill("nothing like it")
             assert page.locator(shown).count() == 0
             page.get_by_role("link", name="2025").click()

@@ -228,7 +228,7 @@ BROKEN = [
     ("[you@example.com]", "you@example.com", 3, 9, "a list is expected"),
     ("[you@example.com]", "[]", 3, 9, "must not be empty"),
     ("language: en", "language: fr", 6, 15, "'fr' is not one of 'en' or 'zh'"),
-    ("language: en", "empty: maybe", 6, 12, "'skip' or 'send'"),
+    ("language: en", "empty: maybe", 6, 12, "'skip', 'send' or 'weekly'"),
     ("name: morning", "name: my morning", 2, 11, "digests.0.name"),
     ("name: morning", "name: true", 2, 11, 'put it in quotes: "true"'),
     ("themes: [compute]", "themes: [compuet]", 7, 14, "no theme 'compuet'; did you mean compute?"),

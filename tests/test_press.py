@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from monitor.digest.message import transfer_size
 from monitor.digest.sample import sample
 from monitor.errors import TemplateError
 from monitor.model import DigestPlan, Edition, FeedTrouble, Frame
+from monitor.resources import read_templates
 from monitor.store import Store
 from tests.builders import TEMPLATES
 from tests.test_render import HOSTILE, a_report, a_section, a_story, an_edition
@@ -92,6 +94,47 @@ def test_a_check_renders_every_template(own: Path, name: str) -> None:
         press.check_templates(replace(DESK, templates=own))
 
 
+def test_a_template_that_comes_out_empty_is_a_fault(own: Path) -> None:
+    """A mail without a subject or a body helps nobody."""
+    for name in ("digest.subject.txt", "digest.txt", "digest.html"):
+        whole = (own / name).read_text("utf-8")
+        (own / name).write_text("{# nothing #}\n")
+        with pytest.raises(TemplateError, match=f"{name}:1: comes out empty"):
+            press.check_templates(replace(DESK, templates=own))
+        (own / name).write_text(whole)
+
+
+def test_templates_that_passed_a_check_are_the_last_good_ones(store: Store, own: Path) -> None:
+    """Also when no mail was made with them, and whatever the clock said."""
+    mine = {**read_templates(own).sources, "digest.subject.txt": "mine"}
+    store.save_templates(read_templates(own).sources)
+    store.save_templates(mine)
+    store.save_templates(read_templates(own).sources)
+    store.save_templates(mine)
+    assert store.last_templates() == mine
+
+
+def test_a_file_name_that_is_no_text_stops_no_mail(store: Store, own: Path) -> None:
+    """The fault is told with the name as it can be written."""
+    bad = Path(os.fsdecode(bytes(own) + b"/digest\xff.html"))
+    try:
+        bad.write_bytes(b"{% if %}")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    (own / "digest.html").write_text('{% include "digest\udcff.html" %}', encoding="utf-8", errors="surrogateescape")
+    _, rendered, _ = press.typeset_safely(an_edition(), replace(DESK, templates=own), store, NOW)
+    assert "not taken up" in rendered.text
+
+
+def test_an_edition_with_half_an_emoji_is_kept(store: Store) -> None:
+    """A name in feeds.yaml can be anything."""
+    edition = an_edition(troubles=(FeedTrouble("Feed \ud83d", "down", None),))
+    sent = freeze(store, edition, DESK)
+    kept = store.kept_edition(1)
+    assert kept is not None
+    assert [message.raw for message in press.make_again(kept)] == sent
+
+
 # ------------------------------------------------------------------ too long
 
 LONG = "https://example.com/" + "x" * 1900
@@ -126,6 +169,14 @@ def test_no_mail_is_long_enough_to_be_clipped(story: object) -> None:
     part = mail.get_body(("html",))
     assert part is not None
     assert len(str(part.get_payload())) < 100_000
+
+
+def test_many_themes_are_no_way_around() -> None:
+    """Sixty of them with a crowd each: the last are only counted."""
+    sections = [a_section(f"theme {n}", a_story(*CROWD[:8])) for n in range(60)]
+    short, rendered, _ = press.typeset(an_edition(*sections), DESK)
+    assert transfer_size(rendered.html) < 100_000
+    assert short.total == 60
 
 
 def test_a_full_page_of_ordinary_news_is_not_shortened() -> None:

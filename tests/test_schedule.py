@@ -180,6 +180,23 @@ def test_a_broken_template_is_told_before_the_next_edition_and_holds_up_no_mail(
         assert store.notes() == {}
 
 
+def test_templates_that_are_made_while_the_worker_runs_are_taken_up(world: World, tmp_path: Path) -> None:
+    """No restart: a first file of one's own, and its fault."""
+    own = tmp_path / "not there yet"
+    world.runner.office = replace(world.runner.office, desk=replace(world.runner.office.desk, templates=own))
+    world.publish([NEWS])
+    world.runner.poll()
+    own.mkdir()
+    (own / "digest.subject.txt").write_text("{{ nonsense() }}")
+    world.runner.poll()
+    with Store(world.data / "monitor.db") as store:
+        assert f"{own / 'digest.subject.txt'}:1: " in store.notes()["templates"]
+        (own / "digest.subject.txt").write_text("Mine")
+        world.runner.poll()
+        assert store.notes() == {}
+        assert (store.last_templates() or {})["digest.subject.txt"] == "Mine"
+
+
 def test_every_mailed_edition_is_in_the_archive_and_a_full_disk_stops_no_mail(world: World, tmp_path: Path) -> None:
     """What could not be written comes with the next edition."""
     (world.data / "archive").write_text("in the way")

@@ -309,6 +309,8 @@ def test_a_told_story_comes_back_with_all_that_it_is_known_by(store: Store) -> N
         section = Section(None, () if told else (story,), (story,) if told else ())
         store.freeze(Edition(plan, at - timedelta(days=1), at, (section,), 1, 1, ()), [])
     [found] = store.recent_stories("morning", NOW - timedelta(days=7))
+    assert [found] == store.recent_stories("morning", NOW + timedelta(hours=12)), "told before, taken up since"
+    assert store.recent_stories("morning", NOW + timedelta(days=2)) == []
     assert found.titles == ("Title a", "Title b")
     assert found.summaries == ("Summary", "Summary")
     assert found.times == (NOW, NOW + timedelta(days=1))

@@ -359,6 +359,23 @@ def test_nothing_new_sends_nothing_or_one_line_as_configured(office: Office) -> 
     assert len(mails) == 1
 
 
+def test_a_week_without_a_mail_brings_one_line_where_that_is_wanted(office: Office) -> None:
+    """A heartbeat: on the seventh quiet morning, and again a week later."""
+    weekly = replace(office.plan, empty="weekly")
+    office.publish("one", [])
+    mails = []
+    for _ in range(16):
+        office.poll()
+        mails.append(len(office.digest(weekly)[1]))
+        office.now += timedelta(days=1)
+    assert [day for day, count in enumerate(mails) if count] == [7, 14]
+    office.publish("one", [HALTED])
+    office.poll()
+    assert office.digest(weekly)[1] != []
+    office.now += timedelta(days=1)
+    assert office.digest(weekly)[1] == []
+
+
 def test_silence_does_not_hide_that_no_feed_answers(office: Office) -> None:
     """A quiet morning must not look like a broken worker, even with `empty: skip`."""
     office.server.put("/one.xml", status=500)

@@ -119,10 +119,12 @@ def shortened(edition: Edition, most_stories: int, most_outlets: int) -> Edition
     cap = _cap([len(section.stories) for section in shown], most_stories)
     updates_cap = _cap([len(section.updates) for section in edition.sections], max(1, most_stories // 2))
     sections, passed = [], list(edition.passed)
-    for section in edition.sections:
+    for number, section in enumerate(edition.sections):
         most = cap if not section.doubted else max(1, most_stories // 8)
-        stories, updates = section.stories[:most], section.updates[:updates_cap]
-        hidden = section.stories[most:] + section.updates[updates_cap:]
+        if number >= most_stories:  # of more themes than stories the last are only counted
+            most = 0
+        stories, updates = section.stories[:most], section.updates[: updates_cap if most else 0]
+        hidden = section.stories[most:] + section.updates[len(updates) :]
         passed += [report.id for story in hidden for report in story.reports]
         more = section.more + len(section.stories) - len(stories)
         more_updates = section.more_updates + len(section.updates) - len(updates)

@@ -356,8 +356,11 @@ class Likeness:
     def signs(self, a: Gist, b: Gist) -> list[float]:
         """Return the signs for two reports, in the order of `SIGNS`."""
         dot = dot_titles = less = a_in_b = b_in_a = rarest = 0.0
-        for term in a.weights.keys() & b.weights.keys():
-            mine, theirs = a.weights[term], b.weights[term]
+        # In the order of the text, not of a set: sums must come out the same in every process.
+        for term, mine in a.weights.items():
+            theirs = b.weights.get(term)
+            if theirs is None:
+                continue
             dot += mine * theirs
             less += min(mine, theirs)
             rarest = max(rarest, self.rarity(term))
@@ -384,7 +387,7 @@ class Likeness:
             min(MOST_MASS, less),
             left,
             rarest,
-            min(3.0, sum(map(self.rarity, a.names & b.names))),
+            min(3.0, sum(sorted(map(self.rarity, a.names & b.names)))),
             float(min(2, len(a.numbers & b.numbers))),
             float(min(2, len(a.versions & b.versions))),
             places,

@@ -341,11 +341,11 @@ def render(edition: Edition, env: Environment, *, zone: tzinfo, owner: str = "",
     filled = partial(fill, env, values)
     inliner = css_inline.CSSInliner(load_remote_stylesheets=False)
     text = re.sub(r"(?<!--)[ \t]+$", "", filled(TEXT), flags=re.MULTILINE).strip() + "\n"
-    return Rendered(
-        subject=cut(filled(SUBJECT), 78),
-        text=re.sub(r"\n{4,}", "\n\n\n", text),
-        html=inliner.inline(filled(HTML)) + "\n",
-    )
+    parts = {SUBJECT: cut(filled(SUBJECT), 78), TEXT: re.sub(r"\n{4,}", "\n\n\n", text), HTML: filled(HTML)}
+    for name, part in parts.items():
+        if not part.strip():
+            raise TemplateError(f"{env.get_template(name).filename or name}:1: comes out empty")
+    return Rendered(parts[SUBJECT], parts[TEXT], inliner.inline(parts[HTML]) + "\n")
 
 
 def _zone_name(zone: tzinfo, at: datetime) -> str:

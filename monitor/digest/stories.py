@@ -48,6 +48,8 @@ PAIRS = 60_000
 """About so many pairs are compared at most: of many reports each with fewer others, the most alike."""
 MOST, FEWEST = 60, 6
 """With so many others each is compared at most, and at least."""
+OF_A_GROUP, MOST_ALIKE = 10, 3
+"""So many reports of a group, the first, are compared with so many stories told earlier, which share most with it."""
 HOLDERS = 5
 """Times as many are looked at for each term, the latest that have it."""
 
@@ -158,10 +160,10 @@ def cluster(
         for hit in sorted(hits, key=lambda hit: (hit.item.published, hit.id))
     ]
     groups = _Groups(reports, likeness).joined()
-    known = [_Told(told, likeness) for told in recent]
+    known = _Told(recent, likeness)
     found: dict[object, tuple[list[Judged], ToldStory | None]] = {}
     for number, group in enumerate(groups):
-        told = _continued(group, known, likeness)
+        told = known.continued(group)
         # Groups that continue one told story are one update, however little they resemble each other.
         members, _ = found.setdefault(("told", told.id) if told else ("new", number), ([], told))
         members += [report.hit for report in group if report.hit]
@@ -326,51 +328,65 @@ def _candidates(numbered: Sequence[tuple[int, _Report]], likeness: Likeness) -> 
 
 
 class _Told:
-    """A story told earlier, as reports to compare with."""
+    """The stories told earlier, and what they are found by."""
 
-    def __init__(self, told: ToldStory, likeness: Likeness) -> None:
-        self.story, self.links = told, set(told.links) - {""}
-        summaries = told.summaries or ("",) * len(told.titles)
-        times = told.times or (told.told,) * len(told.titles)
-        self.reports = [
-            _Report(_Headline.of(title), likeness.read(title, summary, at))
-            for title, summary, at in zip(told.titles, summaries, times, strict=True)
-        ]
-        self.texts = {(report.headline.text, report.headline.numbers) for report in self.reports}
-        self.span = (min(times, default=told.told) - WINDOW, max(times, default=told.told) + WINDOW)
+    def __init__(self, recent: Sequence[ToldStory], likeness: Likeness) -> None:
+        self._stories, self._likeness = recent, likeness
+        self._reports: list[list[_Report]] = []
+        self._by_link: dict[str, int] = {}
+        self._by_term: dict[str, dict[int, float]] = defaultdict(dict)
+        for number, told in enumerate(recent):
+            summaries = told.summaries or ("",) * len(told.titles)
+            times = told.times or (told.told,) * len(told.titles)
+            self._reports.append(
+                [
+                    _Report(_Headline.of(title), likeness.read(title, summary, at))
+                    for title, summary, at in zip(told.titles, summaries, times, strict=True)
+                ][:OF_A_GROUP]
+            )
+            for link in told.links:
+                if link:
+                    self._by_link.setdefault(link, number)
+            for report in self._reports[-1]:
+                for term, weight in report.gist.weights.items():
+                    known = self._by_term[term]
+                    known[number] = max(known.get(number, 0.0), weight)
 
+    def continued(self, group: Sequence[_Report]) -> ToldStory | None:
+        """Return the told story that a group goes on with: by an address, by a headline, or most likely of all."""
+        links = [self._by_link[r.hit.item.link] for r in group if r.hit and r.hit.item.link in self._by_link]
+        if links:
+            return self._stories[min(links)]
+        few = [report for report in group if report.headline.long_enough][:OF_A_GROUP]
+        likely = self._likely(few)
+        for number in likely:
+            if any(mine.headline.near(theirs.headline) for mine in few for theirs in self._reports[number]):
+                return self._stories[number]
+        strengths = [(self._strength(few, number), -number) for number in likely]
+        best, number = max(strengths, default=(NEVER, 0))
+        return self._stories[-number] if best > ENOUGH else None
 
-def _continued(group: Sequence[_Report], known: Sequence[_Told], likeness: Likeness) -> ToldStory | None:
-    """Return the told story that a group goes on with: by an address, by a headline, or most likely of all."""
-    links = {report.hit.item.link for report in group if report.hit}
-    for told in known:
-        if links & told.links or _near_any(group, told):
-            return told.story
-    best, found = ENOUGH, None
-    for told in known:
-        strength = _strength(group, told, likeness)
-        if strength > best:
-            best, found = strength, told.story
-    return found
+    def _likely(self, group: Sequence[_Report]) -> list[int]:
+        """Return the stories that share most with a group."""
+        shared: dict[int, float] = defaultdict(float)
+        for report in group:
+            for term, weight in self._likeness.telling(report.gist, COMMON / 3):
+                for number, theirs in self._by_term.get(term, {}).items():
+                    shared[number] += weight * theirs
+        best = heapq.nlargest(MOST_ALIKE, ((product, -number) for number, product in shared.items()))
+        return [-number for _, number in best]
 
-
-def _near_any(group: Sequence[_Report], told: _Told) -> bool:
-    return any(mine.headline.near(theirs.headline) for mine in group for theirs in told.reports)
-
-
-def _strength(group: Sequence[_Report], told: _Told, likeness: Likeness) -> float:
-    """Return the link of a group with a told story; far below even where they share nothing that tells."""
-    low, high = told.span
-    mine = [report for report in group if report.headline.long_enough and low <= report.gist.at <= high]
-    theirs = [report for report in told.reports if report.headline.long_enough]
-    if not mine or not theirs:
-        return NEVER
-    link = _Link()
-    for a in mine:
-        for b in theirs:
-            if _share_something(a.gist, b.gist, likeness):
-                link = link.with_pair(_pair(a, b, likeness))
-    return link.strength(len(mine), len(theirs))
+    def _strength(self, group: Sequence[_Report], number: int) -> float:
+        """Return the link of a group with a told story; far below even where they share nothing that tells."""
+        theirs = [report for report in self._reports[number] if report.headline.long_enough]
+        pairs = [(a, b) for a in group for b in theirs if abs(a.gist.at - b.gist.at) <= WINDOW]
+        if not pairs:
+            return NEVER
+        link = _Link()
+        for a, b in pairs:
+            if _share_something(a.gist, b.gist, self._likeness):
+                link = link.with_pair(_pair(a, b, self._likeness))
+        return link.strength(len(group), len(theirs))
 
 
 def _share_something(a: Gist, b: Gist, likeness: Likeness) -> bool:
