@@ -27,7 +27,7 @@ from monitor.model import Item, Judged, Verdict
 
 ROOT = Path(__file__).parent.parent
 EVENTS = ROOT / "labels" / "events"
-HELD_OUT = "u"
+HELD_OUT = "w"
 PENALTY, FEW, LOOKALIKES = 1.0, 3, 0.2
 FOLDS = 6
 

@@ -852,9 +852,10 @@ def _say(line: str) -> None:
 
 
 def _told(edition: Edition) -> str:
-    updates = f", {len(edition.updates)} updates" if edition.updates else ""
+    updates = edition.updates_total
+    more = f", {updates} update{'s' * (updates != 1)}" if updates else ""
     doubtful = f", {edition.doubtful} doubtful" if edition.doubtful else ""
-    return f"{edition.total} stories from {edition.reports} reports{updates}{doubtful}"
+    return f"{edition.total} stories from {edition.reports} reports{more}{doubtful}"
 
 
 @contextmanager

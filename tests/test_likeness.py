@@ -138,7 +138,7 @@ def test_no_form_stands_under_two_names() -> None:
 )
 def test_reports_of_one_event_are_likely_one(one: str, other: str) -> None:
     """In two languages, with other verbs and other forms of numbers; less so the further apart they come."""
-    assert odds(one, other) > 1.2
+    assert odds(one, other) > 1.3
     assert odds(one, other) > odds(one, other, hours=20) > odds(one, other, hours=47)
 
 
@@ -202,7 +202,7 @@ def bench() -> ModuleType:
 
 
 def test_events_that_nothing_was_learnt_from_are_told_apart(bench: ModuleType) -> None:
-    """120 reports of 34 events, 22 of them in two languages: pairwise precision and recall."""
+    """120 reports of 34 events, 23 of them in two languages: pairwise precision and recall."""
     reports = bench.read_events(bench.HELD_OUT)
     assert len(reports) >= 60
     assert len({event for _, event in reports}) >= 20
@@ -211,7 +211,9 @@ def test_events_that_nothing_was_learnt_from_are_told_apart(bench: ModuleType) -
     assert recall >= 0.85
 
 
-@pytest.mark.parametrize(("name", "least"), [("a", 0.97), ("b", 0.97), ("c", 0.97), ("t", 0.97), ("v", 0.85)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("a", 0.97), ("b", 0.97), ("c", 0.95), ("t", 0.97), ("u", 0.95), ("v", 0.65)]
+)
 def test_no_more_is_joined_than_belongs_together(bench: ModuleType, name: str, least: float) -> None:
     """Metaphors, look-alikes, headlines alone: what is hard may stay apart, but is not joined wrongly."""
     assert bench.score(bench.read_events(name), LIKENESS)[0] >= least

@@ -1,8 +1,8 @@
 """Hits and recent stories → stories: one story for the reports of one event. Pure and deterministic.
 
 Reports belong together for certain when their clean addresses are the same or their headlines nearly are. Else they
-do when they very likely tell of one event (likeness.py): groups are joined, the likeliest first, as long as the reports
-in them are likely enough to belong together (agglomerative clustering; a link is mostly the mean of all pairs).
+do when they likely tell of one event (likeness.py): groups are joined, the likeliest first, as long as the reports in
+them are likely enough to belong together (agglomerative clustering; a link is mostly the mean of all pairs).
 """
 
 from __future__ import annotations
@@ -29,9 +29,11 @@ SAME_WORD = 75.0
 SHORTEST = 12
 """Headlines with fewer characters (a Han character counts three) are too common to join by likeness."""
 
-ENOUGH = 1.2
-"""Least link, in log-odds, that joins two groups: three to one, for a story told twice costs a reader less than one
-that stands hidden under another."""
+ENOUGH = 0.3
+"""Least link, in log-odds, that joins two groups: a little over even."""
+BARE_COSTS = 1.0
+"""What two headlines without summaries need more: there are many alike on a day, and a story that stands hidden under
+another costs a reader more than one told twice."""
 BEST_COUNTS = 0.2
 """What the likeliest pair counts in a link; the rest is the mean."""
 NEVER, CERTAIN = -6.0, 3.0
@@ -403,7 +405,8 @@ def _pair(a: _Report, b: _Report, likeness: Likeness) -> float:
         bare = a.gist.bare and b.gist.bare  # with nothing to tell whether another word is another thing
         if bare or a.headline.opposes(b.headline) or a.gist.other_concepts(b.gist):
             return NEVER
-    return max(NEVER, min(CERTAIN, likeness.odds(a.gist, b.gist)))
+    odds = likeness.odds(a.gist, b.gist) - (BARE_COSTS if a.gist.bare and b.gist.bare else 0.0)
+    return max(NEVER, min(CERTAIN, odds))
 
 
 # ---------------------------------------------------------------- the lead, the themes
