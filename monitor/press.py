@@ -25,8 +25,11 @@ from monitor.store import Store
 
 LONGEST_PAGE = 96_000
 """Bytes of the HTML part as it travels; Gmail clips a mail at about 102 KB."""
-_LESS = ((40, 5), (40, 2), (25, 2), (15, 1), (8, 1), (4, 1), (1, 0))
-"""So many stories and outlets are tried in turn until the page is short enough."""
+GOOD_PAGE = 60_000
+"""Bytes of the HTML part as it is read; beyond, fewer outlets of a story are named."""
+_FEWER = (8, 5, 3)
+_LESS = ((40, 2), (25, 2), (15, 1), (8, 1), (4, 1), (1, 0))
+"""So many stories and outlets are tried in turn until the page is not clipped."""
 NOTE = "templates"
 """The note on what is wrong with the templates."""
 
@@ -72,6 +75,11 @@ def typeset(edition: Edition, desk: Desk) -> tuple[Edition, Rendered, Frame]:
 def _fitted(edition: Edition, frame: Frame, places: Mapping[str, str] | None = None) -> tuple[Edition, Rendered]:
     """Render an edition; when its page would be clipped by mail programs, one with less in it."""
     rendered = render_edition(edition, frame, places)
+    for outlets in _FEWER:
+        if len(rendered.html.encode("utf-8", "replace")) <= GOOD_PAGE:
+            break
+        edition = replace(edition, most_outlets=outlets)
+        rendered = render_edition(edition, frame, places)
     for stories, outlets in _LESS:
         if transfer_size(rendered.html) <= LONGEST_PAGE:
             break

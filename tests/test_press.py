@@ -171,6 +171,20 @@ def test_no_mail_is_long_enough_to_be_clipped(story: object) -> None:
     assert len(str(part.get_payload())) < 100_000
 
 
+def test_a_page_of_forty_stories_names_fewer_outlets_before_it_grows_long() -> None:
+    """Below 60 KB, with every story."""
+    names = [f"The Example Outlet of the North {n}" for n in range(14)]
+    text = "The companies said the change takes effect in March; people briefed on the plan expect a review first. " * 2
+    story = a_story(
+        *(a_report(outlet=name, link=f"https://example.com/{n}", text=text) for n, name in enumerate(names))
+    )
+    short, rendered, _ = press.typeset(an_edition(a_section("compute", *[story] * 40)), DESK)
+    assert len(rendered.html.encode()) <= press.GOOD_PAGE
+    assert len(short.stories) == 40
+    assert 3 <= short.most_outlets < 12
+    assert "(14 outlets)" in rendered.html
+
+
 def test_many_themes_are_no_way_around() -> None:
     """Sixty of them with a crowd each: the last are only counted."""
     sections = [a_section(f"theme {n}", a_story(*CROWD[:8])) for n in range(60)]
