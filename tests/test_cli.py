@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -585,6 +586,8 @@ def test_a_watched_preview_follows_edits_and_outlives_mistakes(shell: Shell) -> 
     )  # fmt: skip
     assert watching.stdout is not None
     page = shell.folder / "preview" / "morning.html"
+    patience = threading.Timer(120, watching.kill)  # rather than wait for ever for a line that does not come
+    patience.start()
 
     def until(words: str) -> str:
         assert watching.stdout is not None
@@ -609,6 +612,7 @@ def test_a_watched_preview_follows_edits_and_outlives_mistakes(shell: Shell) -> 
         shell.write(config_text([shell.server.url("/one.xml")]).replace("morning", "noon"))
         until("noon: ")
     finally:
+        patience.cancel()
         watching.send_signal(signal.SIGINT)
         watching.communicate(timeout=10)
     assert watching.returncode == 0
