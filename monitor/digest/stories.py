@@ -44,11 +44,11 @@ TELLING = COMMON
 """Reports are compared when they share terms of at least this rarity,"""
 SOMEWHAT_ALIKE = 0.03
 """... to at least this cosine. Any other pair counts as `NEVER`."""
-MANY, MOST_TELLING, SUMMARY_OF_MANY = 2000, 10, 120
+MANY, MOST_TELLING, SUMMARY_OF_MANY = 2000, 8, 60
 """... and of many reports only their most telling terms are looked at, and less of their summaries."""
-PAIRS = 60_000
+PAIRS = 40_000
 """About so many pairs are compared at most: of many reports each with fewer others, the most alike."""
-MOST, FEWEST = 60, 6
+MOST, FEWEST = 60, 4
 """With so many others each is compared at most, and at least."""
 OF_A_GROUP, MOST_ALIKE = 10, 3
 """So many reports of a group, the first, are compared with so many stories told earlier, which share most with it."""
