@@ -2,7 +2,7 @@
 
 A report is read into terms that two languages share: concepts of the lexicon (`微软` and `Microsoft`, `halts` and
 `叫停`), stems and pairs of Han characters that it does not know, versions (`GPT-5`) and numbers (`$6.5bn` and
-`65亿美元`). Two reports are compared by some thirty signs; what each counts was learnt from labels/events
+`65亿美元`). Two reports are compared by twenty-seven signs; what each counts was learnt from labels/events
 (logistic regression, bench/stories.py), and how common a term is was counted in the other labels.
 """
 
