@@ -5,19 +5,18 @@ Run with `make pictures`; needs Chromium. The news is invented (monitor/demo/fee
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from monitor.demo.run import tour
+from tests.browser import chromium
 
 OUT = Path(__file__).parent.parent / "docs" / "pictures"
 NOW = datetime(2026, 11, 23, 23, 30, tzinfo=UTC)
 PHONE, DESK = (375, 812), (720, 900)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 
 def shoot(browser: Browser, page_file: Path, name: str, size: tuple[int, int], scheme: str) -> None:
@@ -36,21 +35,18 @@ def shoot(browser: Browser, page_file: Path, name: str, size: tuple[int, int], s
 def main() -> None:
     """Take them all."""
     OUT.mkdir(parents=True, exist_ok=True)
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with tempfile.TemporaryDirectory() as scratch:
         folders = {language: Path(scratch) / language for language in ("en", "zh")}
         pages = {}
         for language, folder in folders.items():  # before the browser, whose library keeps an event loop running
             folder.mkdir()
             pages[language] = tour(folder, language, lambda: NOW).page
-        with sync_playwright() as play:
-            browser = play.chromium.launch(executable_path=chromium, args=FLAGS)
+        with chromium() as browser:
             for language, page in pages.items():
                 for device, size in (("phone", PHONE), ("desk", DESK)):
                     for scheme in ("light", "dark"):
                         shoot(browser, page, f"{language}-{device}-{scheme}", size, scheme)
             shoot(browser, folders["en"] / "archive" / "index.html", "archive", DESK, "light")
-            browser.close()
     for picture in sorted(OUT.iterdir()):
         print(f"{picture.relative_to(OUT.parent.parent)}  {picture.stat().st_size // 1024} KB")
 

@@ -1,6 +1,6 @@
 """What joining reports into stories is worth, how its weights are learnt, and how long ten thousand hits take.
 
-    make stories                    pairwise precision and recall on labels/events, and the time
+    make bench                      pairwise precision and recall on labels/events, and the time
     make likeness                   learns monitor/weights/likeness.json anew from all sets but the held-out one
 
 A logistic regression on all pairs of reports of a set that come within three days: the answer is whether they tell of
@@ -29,7 +29,6 @@ ROOT = Path(__file__).parent.parent
 EVENTS = ROOT / "labels" / "events"
 HELD_OUT = "w"
 PENALTY, FEW, LOOKALIKES = 1.0, 3, 0.2
-FOLDS = 6
 
 
 def read_events(name: str) -> list[tuple[Judged, str]]:

@@ -318,13 +318,11 @@ def check(
     file: Annotated[Path | None, typer.Argument(help="The file to check; the one in use if not given.")] = None,
 ) -> None:
     """Find every mistake of feeds.yaml and the templates, with its line, and run the themes' examples."""
-    from monitor import archive, config, environment, press, resources
+    from monitor import archive, config, environment, press
     from monitor.advice import advice
 
     settings = config.load(file or _Paths.config)
-    desk = _desk(environment.mail_settings())
-    press.check_templates(desk)
-    archive.check(resources.read_templates(desk.templates))
+    archive.check(press.check_templates(_desk(environment.mail_settings())))
     wrong = config.example_faults(settings)
     for line in wrong:
         _say(line)

@@ -91,14 +91,17 @@ def _fitted(edition: Edition, frame: Frame, places: Mapping[str, str] | None = N
     return edition, rendered
 
 
-def check_templates(desk: Desk) -> None:
-    """Render a sample with every kind of part, in both languages.
+def check_templates(desk: Desk) -> Templates:
+    """Render a sample with every kind of part, in both languages; return the templates that were found good.
 
     Raises:
         TemplateError: a template cannot be read or rendered.
     """
+    templates = resources.read_templates(desk.templates)
+    frame = Frame(templates.sources, desk.owner, desk.sender, __version__)
     for language in ("en", "zh"):
-        typeset(sample(language), desk)
+        render_edition(sample(language), frame, templates.places)
+    return templates
 
 
 def typeset_safely(edition: Edition, desk: Desk, store: Store, now: datetime) -> tuple[Edition, Rendered, Frame]:

@@ -208,13 +208,13 @@ class Runner:
             return
         self._templates_seen = state
         try:
-            check_templates(self.office.desk)
-            archive.check(resources.read_templates(self.office.desk.templates))
+            good = check_templates(self.office.desk)
+            archive.check(good)
         except TemplateError as e:
             note_templates(store, e, self.office.clock())
         else:
             note_templates(store, None, self.office.clock())
-            store.save_templates(resources.read_templates(self.office.desk.templates).sources)
+            store.save_templates(good.sources)  # what was checked: the files may have been edited since
 
     def tidy(self) -> None:
         """Forget old texts."""
