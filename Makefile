@@ -55,6 +55,7 @@ locks: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows (need
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml -o requirements/run.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra learn -c requirements/run.lock -o requirements/learn.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra semantic -c requirements/learn.lock -o requirements/semantic.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra fulltext -c requirements/learn.lock -o requirements/fulltext.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --group dev -c requirements/learn.lock -o requirements/dev.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group bench -c requirements/learn.lock -o requirements/bench.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group build -o requirements/build.lock
