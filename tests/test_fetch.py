@@ -15,21 +15,22 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from monitor import __version__
-from monitor.feeds.fetch import AT_ONCE_PER_HOST, MAX_BODY, MAX_REDIRECTS, fetch_all
-from monitor.model import Failure, Feed, FeedState, Fetched, NotModified, Response
+from monitor.feeds.fetch import MAX_BODY, MAX_REDIRECTS, fetch_all
+from monitor.model import Failure, Feed, FeedState, Fetched, Manners, NotModified, Response
 from tests.feedserver import Act, FeedServer
 
 BODY = b"<rss version='2.0'><channel><title>News</title></channel></rss>"
 DATE = "Tue, 24 Nov 2026 05:00:00 GMT"
 SHORT = 0.3  # for feeds that never answer
 LONG = 20.0  # for what must end by itself
+OWN = Manners(allow=("127.0.0.0/8", "localhost", "::1"))  # where the tests' servers are
 
 
 def fetch_these(asked: Iterable[tuple[Feed, FeedState]], deadline: float = LONG) -> list[tuple[Feed, Response]]:
     """All answers, in the order in which they came."""
 
     async def run() -> list[tuple[Feed, Response]]:
-        return [answer async for answer in fetch_all(asked, deadline=deadline)]
+        return [answer async for answer in fetch_all(asked, deadline=deadline, manners=OWN)]
 
     return asyncio.run(run())
 
@@ -405,7 +406,7 @@ def test_the_deadline_is_for_all_redirects_together() -> None:
 def test_the_deadline_does_not_run_while_a_feed_waits_for_its_turn() -> None:
     """Feeds behind slow ones of the same host are not blamed for them."""
     with FeedServer() as server:
-        slow = [f"/slow{i}" for i in range(AT_ONCE_PER_HOST * 2)]
+        slow = [f"/slow{i}" for i in range(OWN.per_host * 2)]
         for path in slow:
             server.hang(path)
         server.put("/good", BODY)
@@ -569,7 +570,7 @@ def test_one_slow_feed_does_not_hold_up_the_others() -> None:
 
         async def run() -> list[tuple[Feed, Response]]:
             answers = []
-            async for answer in fetch_all(asked(*map(server.url, ["/slow", *quick])), deadline=LONG):
+            async for answer in fetch_all(asked(*map(server.url, ["/slow", *quick])), deadline=LONG, manners=OWN):
                 answers.append(answer)
                 if len(answers) == len(quick):
                     gate.set()
@@ -590,7 +591,7 @@ def test_no_host_is_asked_for_more_than_two_documents_at_once() -> None:
             with lock:
                 now += 1
                 peak = max(peak, now)
-                if now == AT_ONCE_PER_HOST:
+                if now == OWN.per_host:
                     both.set()
             both.wait(LONG)
             with lock:
@@ -601,7 +602,7 @@ def test_no_host_is_asked_for_more_than_two_documents_at_once() -> None:
         for path in paths:
             server.route(path, act)
         fetch_these(asked(*map(server.url, paths)))
-        assert peak == AT_ONCE_PER_HOST == 2
+        assert peak == OWN.per_host == 2
         assert len(server.requests) == 10
 
 
@@ -620,7 +621,7 @@ def stopping(server: FeedServer, stop: threading.Event) -> Act:
 
 async def until_stopped(feeds: list[tuple[Feed, FeedState]], stop: threading.Event) -> AsyncIterator[Response]:
     """Answers that come before the stop."""
-    async for _, response in fetch_all(feeds, stop, deadline=600):
+    async for _, response in fetch_all(feeds, stop, deadline=600, manners=OWN):
         yield response
 
 
@@ -636,7 +637,7 @@ def test_a_stop_drops_what_is_under_way() -> None:
             return [response async for response in until_stopped(asked(*map(server.url, paths)), stop)]
 
         assert asyncio.run(run()) == []
-        assert len(server.requests) <= AT_ONCE_PER_HOST
+        assert len(server.requests) <= OWN.per_host
 
 
 def test_what_was_answered_before_a_stop_is_kept() -> None:

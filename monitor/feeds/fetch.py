@@ -1,4 +1,4 @@
-"""The only module that speaks HTTP: conditional GET with bounds on time, size and redirects.
+"""The only module that speaks HTTP: conditional GET with bounds on time, size, redirects and where they lead.
 
 A feed that cannot be had is a `Failure`, never an exception.
 """
@@ -11,128 +11,351 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncGenerator, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 from monitor import __version__
-from monitor.model import Failure, Feed, FeedState, Fetched, NotModified, Response
+from monitor.feeds import politeness
+from monitor.feeds.guard import Guard
+from monitor.feeds.turns import Rule, Turn, Turns
+from monitor.feeds.unpack import ACCEPTED, PackedError, unpacker
+from monitor.model import (
+    Failure,
+    Feed,
+    FeedState,
+    Fetched,
+    Manners,
+    NotModified,
+    Response,
+    Trouble,
+    without_credentials,
+)
 
-USER_AGENT = f"rift-monitor/{__version__} (news monitor; feed reader)"
 ACCEPT = (
-    "application/atom+xml, application/rss+xml, application/rdf+xml, application/xml;q=0.9, text/xml;q=0.9, */*;q=0.1"
+    "application/atom+xml, application/rss+xml, application/rdf+xml, application/feed+json, application/xml;q=0.9, "
+    "text/xml;q=0.9, */*;q=0.1"
 )
 MAX_BODY = 10 * 1024 * 1024
 MAX_REDIRECTS = 5
-DEADLINE = 30.0
-AT_ONCE = 32
-AT_ONCE_PER_HOST = 2
+PATIENCE = 3.0
+"""Seconds after which a feed that has not answered makes room for another, and goes on beside it."""
+LOOK = 0.2
+"""Seconds between two looks whether to stop."""
+LARGE, LARGE_AT_ONCE = 512 * 1024, 8
+"""Bodies from this size on come in so many at a time: memory has an end too."""
+LOOKUPS_AT_ONCE = 128
 REDIRECTS = {301, 302, 303, 307, 308}
+PERMANENT = {301, 308}
+
+
+def user_agent(contact: str = "") -> str:
+    """Return who we say that we are (RFC 9110, 10.1.5), with the address of the person who runs us."""
+    return f"rift-monitor/{__version__} (news monitor; feed reader{f'; +{contact}' if contact else ''})"
 
 
 async def fetch_all(
-    feeds: Iterable[tuple[Feed, FeedState]], stop: threading.Event | None = None, *, deadline: float = DEADLINE
+    feeds: Iterable[tuple[Feed, FeedState]],
+    stop: threading.Event | None = None,
+    *,
+    manners: Manners = Manners(),  # noqa: B008 (it is frozen)
+    deadline: float | None = None,
 ) -> AsyncGenerator[tuple[Feed, Response], None]:
-    """Ask all feeds at once and yield each answer as it comes.
+    """Ask feeds and yield each answer as it comes; see `Fetcher.answers`."""
+    async with Fetcher(manners, deadline) as fetcher:
+        async for answer in fetcher.answers(feeds, stop):
+            yield answer
 
-    `deadline` bounds one feed's whole answer, in seconds, redirects included. When `stop` is
-    set, what is under way is dropped and the iteration ends; those feeds stay due.
+
+class Fetcher:
+    """One round of asking: its connections, and whose turn it is.
+
+    `deadline` (seconds) stands in for the feeds' own `timeout`.
     """
-    # Names are looked up in threads, of which a loop has few; where no name server answers, they would queue.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE, "lookup"))
-    # Hosts are rationed below, before a feed's deadline runs: feeds that redirect to one host must not wait in it.
-    connector = aiohttp.TCPConnector(limit=AT_ONCE)
-    # No total here: it would run while a request waits for a free connection.
-    timeout = aiohttp.ClientTimeout(total=None)
-    async with aiohttp.ClientSession(
-        connector=connector, timeout=timeout, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
-    ) as session:
-        slots = asyncio.Semaphore(AT_ONCE)
-        hosts: dict[str, asyncio.Semaphore] = {}
 
-        async def one(feed: Feed, state: FeedState) -> tuple[Feed, Response]:
-            host = hosts.setdefault(_host(feed.url), asyncio.Semaphore(AT_ONCE_PER_HOST))
-            async with host, slots:
-                return feed, await fetch(session, feed, state, deadline=deadline)
+    def __init__(self, manners: Manners, deadline: float | None = None) -> None:
+        """Raise ValueError when `manners.allow` cannot be read."""
+        self._manners, self._deadline = manners, deadline
+        self._guard = Guard(manners.allow)
+        self._agent = user_agent(manners.contact)
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._turns: dict[str, tuple[asyncio.Lock, list[float]]] = {}
 
-        tasks = {asyncio.create_task(one(feed, state)) for feed, state in feeds}
+    async def __aenter__(self) -> Self:
+        resolver = _GuardedResolver(self._guard)
+        connector = aiohttp.TCPConnector(limit=0, resolver=resolver, socket_factory=resolver.socket)
+        # No total here: a feed's own deadline stands around all its redirects together.
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def answers(
+        self, feeds: Iterable[tuple[Feed, FeedState]], stop: threading.Event | None = None
+    ) -> AsyncGenerator[tuple[Feed, Response], None]:
+        """Ask feeds, some at a time and those of one host by turns, and yield each answer as it comes.
+
+        A feed that is slow makes room for the next one. When `stop` is set, what is under way is dropped and the
+        iteration ends; those feeds stay due. Not more is asked for than is taken: answers that wait take up room.
+        """
+        turns = Turns(feeds, lambda pair: _host(pair[0].url), self._rule)
+        loop = asyncio.get_running_loop()
+        done: deque[tuple[Turn[tuple[Feed, FeedState]], Response]] = deque()
+        tasks: set[asyncio.Task[None]] = set()
+        wake = asyncio.Event()
+
+        async def take(turn: Turn[tuple[Feed, FeedState]]) -> None:
+            patience = loop.call_later(PATIENCE, give_way, turn)
+            try:
+                done.append((turn, await self.fetch(*turn.what)))
+            finally:
+                patience.cancel()
+                wake.set()
+
+        def give_way(turn: Turn[tuple[Feed, FeedState]]) -> None:
+            turns.give_way(turn)
+            wake.set()
+
         try:
-            while tasks and not (stop and stop.is_set()):
-                done, tasks = await asyncio.wait(tasks, timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
+            while (turns.waiting or tasks or done) and not (stop and stop.is_set()):
+                while turn := turns.next(loop.time()):
+                    tasks.add(task := asyncio.create_task(take(turn)))
+                    task.add_done_callback(tasks.discard)
+                if not done:
+                    wake.clear()
+                    pause = turns.wait(loop.time())
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(wake.wait(), LOOK if pause is None else min(pause, LOOK))
+                while done and not (stop and stop.is_set()):
+                    turn, response = done.popleft()
+                    turns.end(turn, loop.time())
+                    yield turn.what[0], response
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _rule(self, host: str) -> Rule:
+        """A host of one's own need not be spared: it has nobody else to serve."""
+        return Rule(self._manners.per_host, 0.0 if self._is_own(host) else self._manners.spacing.total_seconds())
 
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).netloc
-    except ValueError:
-        return url  # `fetch` says what is wrong with it
+    def _is_own(self, host: str) -> bool:
+        try:
+            return self._guard.is_own(urlsplit(f"//{host}").hostname or "")
+        except ValueError:
+            return False
+
+    async def fetch(self, feed: Feed, state: FeedState) -> Response:
+        """Ask one feed and name what came of it."""
+        began = time.monotonic()
+        deadline = self._deadline or feed.timeout.total_seconds()
+
+        def failed(reason: str, retry_after: timedelta | None = None, trouble: Trouble = Trouble.FAILING) -> Failure:
+            return Failure(_sound(without_credentials(reason)), retry_after, time.monotonic() - began, trouble)
+
+        try:
+            async with asyncio.timeout(deadline):
+                return await self._ask(feed, state, began)
+        except TimeoutError:
+            return failed(f"no complete answer within {deadline:g} s")
+        except _RefusedError as e:
+            return failed(str(e), e.retry_after, e.trouble)
+        except PackedError as e:
+            return failed(f"the answer could not be decompressed: {_first_line(e)}")
+        except (aiohttp.ClientError, OSError, ValueError, ArithmeticError, AttributeError, TypeError) as e:
+            return failed(_in_words(e))
+
+    async def page(self, url: str, feed: Feed) -> Response:
+        """Ask for a page that a feed links to, with the same bounds and manners, and the pages of its host by turns."""
+        async with self._turn(_host(url)):
+            return await self.fetch(Feed(url, user_agent=feed.user_agent, timeout=feed.timeout), FeedState(url))
+
+    @asynccontextmanager
+    async def _turn(self, host: str) -> AsyncIterator[None]:
+        lock, times = self._turns.setdefault(host, (asyncio.Lock(), [0.0]))
+        async with lock:
+            wait = times[0] + self._manners.spacing.total_seconds() - time.monotonic()
+            if wait > 0 and not self._is_own(host):
+                await asyncio.sleep(wait)
+            try:
+                yield
+            finally:
+                times[0] = time.monotonic()
+
+    async def _ask(self, feed: Feed, state: FeedState, began: float) -> Response:
+        url = politeness.address(feed, state)
+        moved, permanent = (url if url != feed.url else ""), True
+        for _ in range(MAX_REDIRECTS + 1):
+            self._refuse_literal(url)
+            # `allow_redirects=False`: each hop is bounded and checked here.
+            async with self._session.get(url, headers=self._headers(feed, state, url), allow_redirects=False) as answer:
+                if answer.status in REDIRECTS and "Location" in answer.headers:
+                    url = _next_hop(url, answer.headers["Location"])
+                    permanent = permanent and answer.status in PERMANENT
+                    moved = url if permanent else moved
+                    continue
+                headers = {name.lower(): _sound(value) for name, value in answer.headers.items()}
+                if answer.status == HTTPStatus.NOT_MODIFIED and (state.etag or state.last_modified):
+                    return NotModified(time.monotonic() - began, headers, moved)
+                if answer.status != HTTPStatus.OK:
+                    gone = answer.status == HTTPStatus.GONE and permanent
+                    raise _RefusedError(
+                        _status_in_words(answer.status),
+                        _retry_after(answer.headers),
+                        Trouble.GONE if gone else Trouble.FAILING,
+                    )
+                body = await self._body(answer)
+                return Fetched(url, body, headers, time.monotonic() - began, moved)
+        raise _RefusedError(f"more than {MAX_REDIRECTS} redirects")
+
+    def _headers(self, feed: Feed, state: FeedState, url: str) -> dict[str, str]:
+        headers = {"User-Agent": feed.user_agent or self._agent, "Accept": ACCEPT, "Accept-Encoding": ACCEPTED}
+        if state.etag:
+            headers["If-None-Match"] = state.etag
+        if state.last_modified:
+            headers["If-Modified-Since"] = state.last_modified
+        if _origin(url) == _origin(feed.url):  # a key for one server is no other's affair
+            headers.update(feed.headers)
+        return headers
+
+    def _refuse_literal(self, url: str) -> None:
+        """Refuse an address written in digits; names are judged when they are looked up."""
+        host = (urlsplit(url).hostname or "").rstrip(".")
+        if ":" in host or host.replace(".", "").isdigit():
+            with suppress(ValueError):
+                socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.partition("%")[0])
+                if not self._guard.allows(host):
+                    raise _GuardError(host)
+
+    async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
+        parts, size, raw = [], 0, 0
+        unpack = unpacker(answer.headers.get("Content-Encoding", ""))
+        async with AsyncExitStack() as stack:
+            large = False
+            # Counted after decompression, so that a small bomb stops early too.
+            async for packed in answer.content.iter_chunked(64 * 1024):
+                part = unpack(packed, MAX_BODY - size)
+                size += len(part)
+                raw += len(packed)
+                if max(size, raw) > MAX_BODY:
+                    raise _RefusedError(f"larger than {MAX_BODY // 2**20} MiB")
+                if size > LARGE and not large:
+                    large = True
+                    await stack.enter_async_context(self._large)
+                parts.append(part)
+        unpack.end()
+        return b"".join(parts)
 
 
-async def fetch(
-    session: aiohttp.ClientSession, feed: Feed, state: FeedState, *, deadline: float = DEADLINE
-) -> Response:
-    """Ask one feed and name what came of it."""
-    began = time.monotonic()
+class _GuardedResolver(AbstractResolver):
+    """Looks names up and leaves only addresses that may be asked; makes no socket for any other.
 
-    def failed(reason: str, retry_after: timedelta | None = None) -> Failure:
-        return Failure(_sound(reason), retry_after, time.monotonic() - began)
+    In threads that nobody waits for: the system's look-up cannot be cut short, and where no name server answers the
+    program could not end for half a minute.
+    """
 
-    try:
-        async with asyncio.timeout(deadline):
-            return await _ask(session, feed, state, began)
-    except TimeoutError:
-        return failed(f"no complete answer within {deadline:g} s")
-    except _RefusedError as e:
-        return failed(str(e), e.retry_after)
-    except (aiohttp.ClientError, OSError, ValueError, ArithmeticError, AttributeError, TypeError) as e:
-        return failed(_in_words(e))
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._named: set[str] = set()
+        self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        await self._room.acquire()
+        found = await _in_thread(lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), self._room.release)
+        addresses = list(dict.fromkeys((kind, str(address[0])) for kind, _, _, _, address in found))
+        if self._guard.allows_name(host):
+            self._named.update(address for _, address in addresses)
+        fit = [(kind, address) for kind, address in addresses if self._may(address)]
+        if not fit:
+            raise _GuardError(addresses[0][1] if addresses else host)
+        return [
+            ResolveResult(hostname=host, host=address, port=port, family=kind, proto=0, flags=socket.AI_NUMERICHOST)
+            for kind, address in fit
+        ]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def socket(self, info: Any) -> socket.socket:
+        """Make the socket for one address: the last place where it can be refused, whatever led here."""
+        family, kind, proto, _, address = info
+        if not self._may(str(address[0])):
+            raise _GuardError(str(address[0]))
+        return socket.socket(family, kind, proto)
+
+    def _may(self, address: str) -> bool:
+        return address in self._named or self._guard.allows(address)
+
+
+async def _in_thread(call: Any, finished: Any) -> Any:
+    """Await what `call` returns in a thread of its own; `finished` is called in the loop when the thread ends."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def settle(result: Any, error: Exception | None) -> None:
+        finished()
+        if future.done():
+            return
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+
+    def work() -> None:
+        result, error = None, None
+        try:
+            result = call()
+        except Exception as e:  # whatever it is belongs to the one who asked
+            error = e
+        with suppress(RuntimeError):  # the loop was closed meanwhile
+            loop.call_soon_threadsafe(settle, result, error)
+
+    threading.Thread(target=work, daemon=True, name="lookup").start()
+    return await future
+
+
+class _GuardError(OSError):
+    """An address that may not be asked."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(
+            f"leads to an address that is not public: {address} (if it is your own, name it under polling: allow)"
+        )
 
 
 class _RefusedError(Exception):
     """An answer that is not a feed: why, and when to come back if the server said so."""
 
-    def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
+    def __init__(self, reason: str, retry_after: timedelta | None = None, trouble: Trouble = Trouble.FAILING) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
+        self.retry_after, self.trouble = retry_after, trouble
 
 
-async def _ask(session: aiohttp.ClientSession, feed: Feed, state: FeedState, began: float) -> Response:
-    url = feed.url
-    for _ in range(MAX_REDIRECTS + 1):
-        # `allow_redirects=False`: each hop is bounded and checked here.
-        async with session.get(url, headers=_headers(feed, state), allow_redirects=False) as answer:
-            if answer.status in REDIRECTS and "Location" in answer.headers:
-                url = _next_hop(url, answer.headers["Location"])
-                continue
-            if answer.status == HTTPStatus.NOT_MODIFIED and (state.etag or state.last_modified):
-                return NotModified(time.monotonic() - began)
-            if answer.status != HTTPStatus.OK:
-                raise _RefusedError(_status_in_words(answer.status), _retry_after(answer.headers))
-            body = await _body(answer)
-            headers = {name.lower(): _sound(value) for name, value in answer.headers.items()}
-            return Fetched(url, body, headers, time.monotonic() - began)
-    raise _RefusedError(f"more than {MAX_REDIRECTS} redirects")
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return url  # `fetch` says what is wrong with it
 
 
-def _headers(feed: Feed, state: FeedState) -> dict[str, str]:
-    headers = {"User-Agent": feed.user_agent or USER_AGENT, "Accept": ACCEPT}
-    if state.etag:
-        headers["If-None-Match"] = state.etag
-    if state.last_modified:
-        headers["If-Modified-Since"] = state.last_modified
-    return headers
+def _origin(url: str) -> tuple[str, str]:
+    return urlsplit(url).scheme, _host(url)
 
 
 def _next_hop(url: str, location: str) -> str:
@@ -140,17 +363,6 @@ def _next_hop(url: str, location: str) -> str:
     if urlsplit(target).scheme not in ("http", "https"):
         raise _RefusedError(f"redirects to something that is not http or https: {target[:200]}")
     return target
-
-
-async def _body(answer: aiohttp.ClientResponse) -> bytes:
-    parts, size = [], 0
-    # Counted after decompression, so that a small bomb stops early too.
-    async for part in answer.content.iter_chunked(64 * 1024):
-        size += len(part)
-        if size > MAX_BODY:
-            raise _RefusedError(f"larger than {MAX_BODY // 2**20} MiB")
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _sound(text: str) -> str:
@@ -179,6 +391,10 @@ def _status_in_words(status: int) -> str:
 
 def _in_words(e: Exception) -> str:
     match e:
+        case _GuardError():
+            return str(e)
+        case aiohttp.ClientConnectorError(os_error=_GuardError()):
+            return str(e.os_error)
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
             return f"no secure connection: {_first_line(e)}"
         case aiohttp.ClientConnectorDNSError() | socket.gaierror():

@@ -1,0 +1,161 @@
+"""Compressed bodies, unpacked piece by piece with a bound, so that a bomb stops while it is still small. Pure."""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+import brotli
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+ACCEPTED = "gzip, deflate, br, zstd"
+"""For Accept-Encoding (RFC 9110, 12.5.3)."""
+_PIECE = 256 * 1024
+
+
+class PackedError(ValueError):
+    """A body that cannot be unpacked."""
+
+
+class Unpacker(Protocol):
+    """Takes a body in pieces."""
+
+    def __call__(self, data: bytes, room: int) -> bytes:
+        """Return at most about `room` bytes of what `data` unpacks to; more than `room` means: too much.
+
+        Raises:
+            PackedError: it is not what it says that it is.
+        """
+
+    def end(self) -> None:
+        """Raise PackedError when the body broke off."""
+
+
+def unpacker(encoding: str) -> Unpacker:
+    """Return what unpacks a Content-Encoding.
+
+    Raises:
+        PackedError: it is not one that we asked for.
+    """
+    name = encoding.strip().lower()
+    if name not in _MAKERS:
+        raise PackedError(f"compressed in a way that was not asked for ({encoding[:40]})")
+    return _MAKERS[name]()
+
+
+class _Plain:
+    def __call__(self, data: bytes, room: int) -> bytes:
+        return data
+
+    def end(self) -> None:
+        """A plain body's length is HTTP's affair."""
+
+
+class _Zlib:
+    """gzip (of one or several members) and deflate, with and without zlib's header."""
+
+    def __init__(self, bits: int) -> None:
+        self._bits, self._raw = bits, bits < 0
+        self._inflate = zlib.decompressobj(bits)
+        self._begun = False
+
+    def __call__(self, data: bytes, room: int) -> bytes:
+        if not self._begun and data and self._bits == zlib.MAX_WBITS and not _has_zlib_header(data):
+            self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # as some servers understand deflate
+        self._begun = self._begun or bool(data)
+        out = []
+        while data and room >= 0:
+            if self._inflate.eof:
+                if not data.startswith(b"\x1f\x8b"):
+                    break  # padding after the end
+                self._inflate = zlib.decompressobj(self._bits)
+            try:
+                part = self._inflate.decompress(data, max(1, min(room + 1, _PIECE)))
+            except zlib.error as e:
+                raise PackedError(str(e)) from e
+            out.append(part)
+            room -= len(part)
+            data = self._inflate.unconsumed_tail or self._inflate.unused_data
+        return b"".join(out)
+
+    def end(self) -> None:
+        if self._begun and not self._inflate.eof:
+            raise PackedError("it broke off")
+
+
+def _has_zlib_header(data: bytes) -> bool:
+    return data[0] & 0x0F == 8 and (len(data) < 2 or (data[0] << 8 | data[1]) % 31 == 0)
+
+
+class _Brotli:
+    def __init__(self) -> None:
+        self._decoder = brotli.Decompressor()
+        self._begun = False
+
+    def __call__(self, data: bytes, room: int) -> bytes:
+        self._begun = self._begun or bool(data)
+        out = []
+        try:
+            while room >= 0 and (data or not self._decoder.can_accept_more_data()):
+                part = self._decoder.process(data, output_buffer_limit=max(1, min(room + 1, _PIECE)))
+                data = b""
+                out.append(part)
+                room -= len(part)
+                if self._decoder.is_finished():
+                    break
+        except brotli.error as e:
+            raise PackedError(str(e)) from e
+        return b"".join(out)
+
+    def end(self) -> None:
+        if self._begun and not self._decoder.is_finished():
+            raise PackedError("it broke off")
+
+
+class _Zstd:
+    """Of one or several frames."""
+
+    def __init__(self) -> None:
+        self._decoder = zstd.ZstdDecompressor()
+        self._begun = False
+
+    def __call__(self, data: bytes, room: int) -> bytes:
+        self._begun = self._begun or bool(data)
+        out = []
+        while room >= 0:
+            if self._decoder.eof:
+                data = self._decoder.unused_data + data
+                if not data:
+                    break
+                self._decoder = zstd.ZstdDecompressor()
+            elif not data and self._decoder.needs_input:
+                break
+            try:
+                part = self._decoder.decompress(data, max(1, min(room + 1, _PIECE)))
+            except zstd.ZstdError as e:
+                raise PackedError(str(e)) from e
+            data = b""
+            out.append(part)
+            room -= len(part)
+        return b"".join(out)
+
+    def end(self) -> None:
+        if self._begun and not self._decoder.eof:
+            raise PackedError("it broke off")
+
+
+_MAKERS: dict[str, Callable[[], Unpacker]] = {
+    "": _Plain,
+    "identity": _Plain,
+    "gzip": lambda: _Zlib(zlib.MAX_WBITS | 16),
+    "x-gzip": lambda: _Zlib(zlib.MAX_WBITS | 16),
+    "deflate": lambda: _Zlib(zlib.MAX_WBITS),
+    "br": _Brotli,
+    "zstd": _Zstd,
+}
