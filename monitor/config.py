@@ -20,12 +20,13 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from monitor import slots
 from monitor.errors import ConfigError, Fault, QueryError
 from monitor.faults import KeywordError, did_you_mean, faults_of, place_of, read_yaml
+from monitor.feeds.guard import as_network
 from monitor.feeds.normalise import language_of
 from monitor.match.judge import judge
 from monitor.match.query import Query
 from monitor.match.rules import THRESHOLD, Company, Rules, Theme
 from monitor.match.syntax import compile_query
-from monitor.model import DigestPlan, Feed, Item, Verdict
+from monitor.model import DigestPlan, Feed, Item, Manners, Thresholds, Verdict
 
 # ---------------------------------------------------------------- values
 
@@ -100,7 +101,43 @@ WebAddress = Annotated[str, AfterValidator(_address)]
 Mailbox = Annotated[str, AfterValidator(mailbox)]
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Interval = Annotated[Duration, _between(timedelta(minutes=1), timedelta(days=30), "from 1m to 30d")]
+OwnInterval = Annotated[  # None is what is not there; an empty line is a fault
+    timedelta | None, BeforeValidator(_duration), _between(timedelta(minutes=1), timedelta(days=30), "from 1m to 30d")
+]
+Timeout = Annotated[Duration, _between(timedelta(seconds=1), timedelta(minutes=5), "from 1s to 5m")]
+Spacing = Annotated[Duration, _between(timedelta(0), timedelta(minutes=1), "from 0s to 1m")]
+Stale = Annotated[Duration, _between(timedelta(days=1), timedelta(days=3650), "from 1d to 3650d")]
 Retention = Annotated[Duration, _between(timedelta(days=7), timedelta(days=36500), "from 7d to 36500d")]
+
+
+def _header(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name):
+        raise ValueError(f"{name!r} is not the name of a header")
+    if name.lower() in _OWN_HEADERS:
+        raise ValueError(f"{name}: is set by the monitor itself")
+    return name
+
+
+_OWN_HEADERS = {
+    "host", "content-length", "transfer-encoding", "connection", "accept-encoding", "if-none-match",
+    "if-modified-since", "user-agent",
+}  # fmt: skip
+HeaderName = Annotated[str, AfterValidator(_header)]
+
+
+def _own(entry: str) -> str:
+    try:
+        network = as_network(entry)
+    except ValueError as e:
+        raise ValueError(f"{entry!r} is neither a network (10.0.0.0/8), an address nor the name of a host") from e
+    if network is None and not _is_host(entry):
+        raise ValueError(f"{entry!r} cannot be the name of a host; write it without http:// and without a port")
+    if network is not None and network.prefixlen == 0:
+        raise ValueError(f"{entry!r} would allow every address")
+    return entry
+
+
+OwnAddress = Annotated[str, AfterValidator(_own)]
 
 
 def _keyword(text: str) -> str:
@@ -153,10 +190,13 @@ class FeedPart(_Part):
     name: str = ""
     language: str = ""
     timezone: Annotated[str, AfterValidator(lambda name: name and _zone(name))] = ""
-    every: Interval = timedelta(minutes=30)
+    every: OwnInterval = None
     user_agent: Annotated[str, AfterValidator(_one_line)] = ""
+    headers: dict[HeaderName, Annotated[str, AfterValidator(_one_line)]] = {}
+    timeout: Timeout = timedelta(seconds=30)
     enabled: bool = True
     weight: Annotated[float, Field(ge=0, le=100)] = 1.0
+    fulltext: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -247,6 +287,44 @@ class SecondOpinionPart(_Part):
         return {"mode": "off" if value is False else value} if isinstance(value, (str, bool)) else value
 
 
+_MANNERS, _THRESHOLDS = Manners(), Thresholds()
+
+
+class PollingPart(_Part):
+    """`polling`: how feeds are asked."""
+
+    shortest: Interval = _MANNERS.shortest
+    longest: Interval = _MANNERS.longest
+    contact: Annotated[str, AfterValidator(_one_line), Field(max_length=200)] = ""
+    per_host: Annotated[int, Field(ge=1, le=32)] = _MANNERS.per_host
+    spacing: Spacing = _MANNERS.spacing
+    allow: list[OwnAddress] = []
+
+    @model_validator(mode="after")
+    def _in_order(self) -> PollingPart:
+        if self.longest < self.shortest:
+            raise ValueError("longest must not be shorter than shortest")
+        return self
+
+
+Times = Annotated[int, Field(ge=1, le=1000)]
+
+
+class HealthPart(_Part):
+    """`health`: from when on something is reported of a feed; polls in a row unless said."""
+
+    failing: Times = _THRESHOLDS.failing
+    page: Times = _THRESHOLDS.page
+    nothing: Times = _THRESHOLDS.nothing
+    placeholder: Times = _THRESHOLDS.placeholder
+    empty: Times = _THRESHOLDS.empty
+    stale: Stale = _THRESHOLDS.stale
+    silent: Annotated[float, Field(ge=1, le=100)] = _THRESHOLDS.silent
+    gap: Times = _THRESHOLDS.gap
+    dates: Times = _THRESHOLDS.dates
+    moved: Times = _THRESHOLDS.moved
+
+
 class FilePart(_Part):
     """The whole of feeds.yaml."""
 
@@ -256,6 +334,8 @@ class FilePart(_Part):
     themes: dict[str, ThemePart] = {}
     second_opinion: SecondOpinionPart = SecondOpinionPart()
     retention: Retention = timedelta(days=365)
+    polling: PollingPart = PollingPart()
+    health: HealthPart = HealthPart()
 
 
 # ---------------------------------------------------------------- what the program uses
@@ -275,6 +355,8 @@ class Settings:
     retention: timedelta
     second_opinion: SecondOpinionPart = field(default_factory=SecondOpinionPart)
     examples: Mapping[str, ExamplesPart] = field(default_factory=dict)
+    manners: Manners = field(default_factory=Manners)
+    thresholds: Thresholds = field(default_factory=Thresholds)
 
     @property
     def enabled(self) -> tuple[Feed, ...]:
@@ -379,7 +461,7 @@ def _settings(path: Path, fingerprint: str, parsed: FilePart) -> Settings:
     return Settings(
         path=path,
         fingerprint=fingerprint,
-        feeds=tuple(Feed(**part.model_dump()) for part in parsed.feeds),
+        feeds=tuple(Feed(**{**part.model_dump(), "headers": tuple(part.headers.items())}) for part in parsed.feeds),
         digests=tuple(_plan(part) for part in parsed.digests),
         rules=Rules(
             companies=tuple(
@@ -402,6 +484,8 @@ def _settings(path: Path, fingerprint: str, parsed: FilePart) -> Settings:
         retention=parsed.retention,
         second_opinion=parsed.second_opinion,
         examples={name: theme.examples for name, theme in parsed.themes.items()},
+        manners=Manners(**{**parsed.polling.model_dump(), "allow": tuple(parsed.polling.allow)}),
+        thresholds=Thresholds(**parsed.health.model_dump()),
     )
 
 
@@ -427,6 +511,8 @@ def _known_keys(path: Sequence[str | int]) -> set[str]:
         "feeds": FeedPart,
         "digests": DigestPart,
         "second_opinion": SecondOpinionPart,
+        "polling": PollingPart,
+        "health": HealthPart,
     }
     if not path:
         part: type[BaseModel] = FilePart

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from monitor.match.opinion import COVERAGE, RULES, SENSE, WORDS
 from monitor.match.rules import Rules
@@ -11,6 +11,8 @@ from monitor.model import Evidence, Item, Verdict
 Mark = Callable[[str, str], str]
 """Kind (company, theme or sign) and words → the words as they are shown."""
 
+MOST_IN_TEXT, AROUND = 20, 80
+"""Of an article's text: so many places at most, with so many characters on either side."""
 VOICES = {RULES: "what the keywords found", WORDS: "the words", SENSE: "the sense"}
 BRACKETS = {"company": ("[", "]"), "theme": ("{", "}"), "sign": ("<", ">")}
 
@@ -34,12 +36,25 @@ def explain(item: Item, verdict: Verdict, rules: Rules, mark: Mark = in_brackets
         if text := getattr(item, field):
             pieces = [(kind, e.start, e.end) for e, kind in kinds.items() if e.field == field]
             yield f"  {field:<8} {_marked(text, pieces, mark)}"
+    yield from _in_text(item, kinds, mark)
     legend = {"company": "a company", "theme": "a keyword of a theme", "sign": "what speaks for or against"}
     if kinds:
         yield "  marked   " + ", ".join(mark(kind, words) for kind, words in legend.items() if kind in kinds.values())
     yield from _coverage(item, verdict, rules)
     yield from _themes(item, verdict, rules)
     yield from _second(verdict)
+
+
+def _in_text(item: Item, kinds: Mapping[Evidence, str], mark: Mark) -> Iterator[str]:
+    """Yield the surroundings of what stands in the article's own text, which is too long to be shown whole."""
+    found = sorted((e.start, e.end, kind) for e, kind in kinds.items() if e.field == "text")
+    last = -1
+    for start, _, _ in found[:MOST_IN_TEXT]:
+        if start <= last:
+            continue
+        first, last = max(0, start - AROUND), start + AROUND
+        pieces = [(kind, a - first, b - first) for a, b, kind in found if first <= a and b <= last]
+        yield f"  {'text':<8} …{_marked(item.text[first:last], pieces, mark)}…"
 
 
 def in_short(verdict: Verdict) -> str:

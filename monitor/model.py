@@ -7,6 +7,7 @@ Nothing here does any work beyond deriving one field from others.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,26 +17,85 @@ from zoneinfo import ZoneInfo
 # ---------------------------------------------------------------- feeds: bytes → Entry → Item
 
 
+def without_credentials(address: str) -> str:
+    """Return a web address, or a text that holds some, without user names and passwords."""
+    return re.sub(r"(?<=://)[^/?#\s]*@", "", address)
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How feeds are asked. A feed without an `every` of its own is asked between each `shortest` and each `longest`.
+
+    `contact` (a mail address or a page) goes into the User-Agent. Of one host `per_host` documents at once, and one
+    each `spacing`. `allow` names hosts, addresses and networks of one's own that may be asked, which the guard would
+    refuse; they are not spaced.
+    """
+
+    shortest: timedelta = timedelta(minutes=15)
+    longest: timedelta = timedelta(hours=2)
+    contact: str = ""
+    per_host: int = 2
+    spacing: timedelta = timedelta(seconds=1)
+    allow: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From when on something is reported of a feed: polls in a row, or for how long.
+
+    `silent` is in times of the longest pause that the feed lately made; `gap` counts within a week.
+    """
+
+    failing: int = 3
+    page: int = 3
+    nothing: int = 3
+    placeholder: int = 3
+    empty: int = 12
+    stale: timedelta = timedelta(days=60)
+    silent: float = 1.5
+    gap: int = 2
+    dates: int = 3
+    moved: int = 5
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """One feed as the user configured it. `timezone` (IANA) is for dates that name no zone.
 
-    Of several reports of one event, the one from the feed with the greatest `weight` is shown.
+    `every` None: the interval follows the feed's own pace. `headers` are sent to the feed's own host and no other.
+    `timeout` bounds the whole answer. With `fulltext` the article's page is read too. Of several reports of one event,
+    the one from the feed with the greatest `weight` is shown.
     """
 
     url: str
     name: str = ""
     language: str = ""
     timezone: str = ""
-    every: timedelta = timedelta(minutes=30)
+    every: timedelta | None = None
     user_agent: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    timeout: timedelta = timedelta(seconds=30)
     enabled: bool = True
     weight: float = 1.0
+    fulltext: bool = False
+
+    @property
+    def address(self) -> str:
+        """The address as it may be shown: without the password that it may hold."""
+        return without_credentials(self.url)
 
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """What the last polls of one feed left behind. `body_hash` is SHA-256, hexadecimal."""
+    """What the last polls of one feed left behind. `body_hash` is SHA-256, hexadecimal.
+
+    `trouble` names what fails. `pace` is the interval that suits how often the feed changes, `hint` what it asks for,
+    `skip` its skipHours and skipDays (`3 4 sunday`). `moved_to` is where it led for good at the last `moved_polls`
+    polls since `moved_since`. `gone`: it said so itself (410). `seen` are the hashes of the last document's entries,
+    eight bytes each, None where entries cannot be told apart by them; `newest` is the latest date, `newest_key` its
+    entry. `empty_polls` and `odd_polls` count documents in a row without entries, or with dates that cannot be (`odd`
+    says how); `gaps` are the times when entries were probably missed.
+    """
 
     url: str
     title: str = ""
@@ -48,16 +108,36 @@ class FeedState:
     failures: int = 0
     failing_since: datetime | None = None
     error: str = ""
+    trouble: str = ""
+    pace: timedelta | None = None
+    hint: timedelta | None = None
+    skip: str = ""
+    moved_to: str = ""
+    moved_polls: int = 0
+    moved_since: datetime | None = None
+    gone: datetime | None = None
+    seen: bytes | None = b""
+    newest: datetime | None = None
+    newest_key: str = ""
+    empty_polls: int = 0
+    empty_since: datetime | None = None
+    odd_polls: int = 0
+    odd: str = ""
+    gaps: tuple[datetime, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """A document that a feed answered with (HTTP 200). `headers` have lower-case names."""
+    """A document that a feed answered with (HTTP 200). `headers` have lower-case names.
+
+    `moved` is where permanent redirects (301, 308) led from the feed's own address.
+    """
 
     url: str
     body: bytes
     headers: Mapping[str, str]
     seconds: float
+    moved: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +145,31 @@ class NotModified:
     """HTTP 304: nothing new, at the cost of one round trip."""
 
     seconds: float
+    headers: Mapping[str, str] = field(default_factory=dict)
+    moved: str = ""
+
+
+class Trouble(StrEnum):
+    """What can be wrong with a feed, told apart.
+
+    The first five are failures: nothing of use came. The others are feeds that answer and still do not serve.
+    """
+
+    FAILING = "failing"
+    PAGE = "page"  # answers with a web page
+    NOTHING = "nothing"  # answers with nothing
+    PLACEHOLDER = "placeholder"  # answers that it does not answer
+    GONE = "gone"  # says that it is gone for good (410)
+    EMPTY = "empty"  # answers with a feed that has no entries
+    STALE = "stale"  # answers, and its newest entry is old
+    SILENT = "silent"  # has brought nothing for longer than is its habit
+    GAP = "gap"  # entries came and went between two polls
+    DATES = "dates"  # its dates, or its server's clock, cannot be
+    MOVED = "moved"  # leads to another address for good
+
+
+BROKEN = frozenset({Trouble.FAILING, Trouble.PAGE, Trouble.NOTHING, Trouble.PLACEHOLDER, Trouble.GONE})
+"""Troubles of feeds that bring nothing at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +182,7 @@ class Failure:
     reason: str
     retry_after: timedelta | None = None
     seconds: float = 0.0
+    trouble: Trouble = Trouble.FAILING
 
 
 Response = Fetched | NotModified | Failure
@@ -101,6 +207,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Hints:
+    """When a document asks to be asked again: ttl or sy:updatePeriod, and hours (GMT) and days (0: Monday) to skip."""
+
+    every: timedelta | None = None
+    skip_hours: frozenset[int] = frozenset()
+    skip_days: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """A document that was read as a feed. `version` is feedparser's name of the format."""
 
@@ -108,6 +223,7 @@ class Parsed:
     language: str
     version: str
     entries: tuple[Entry, ...]
+    hints: Hints = Hints()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +232,8 @@ class Item:
 
     `published` falls back to `first_seen` where the feed gives none that can be true
     (`dated` is then False). `backlog` marks what was old when its feed first showed it:
-    stored and searchable, never news.
+    stored and searchable, never news. `text` is the article's own, where the feed's `fulltext` asks for it: judged,
+    never shown.
     """
 
     feed_url: str
@@ -130,6 +247,7 @@ class Item:
     first_seen: datetime
     dated: bool = True
     backlog: bool = False
+    text: str = ""
 
 
 # ---------------------------------------------------------------- match: Item → Verdict
@@ -140,7 +258,7 @@ class Evidence:
     """Why: `keyword` of `clause` stands at `start:end` of the item's `field`.
 
     `clause` is `coverage.<company>`, `coverage.<relations, against, others, not>`, `theme.<name>`, `near.<name>` for a
-    theme that falls short, or `unmade.<name>` for its exclusions; `field` is `title` or `summary`.
+    theme that falls short, or `unmade.<name>` for its exclusions; `field` is `title`, `summary` or `text`.
     """
 
     clause: str
@@ -359,21 +477,23 @@ class Trend:
 
 
 @dataclass(frozen=True, slots=True)
-class FeedSilence:
-    """A feed that answers and has brought nothing new since `since`, where it is used to bring news each `usual`."""
-
-    name: str
-    since: datetime
-    usual: timedelta
-
-
-@dataclass(frozen=True, slots=True)
 class FeedTrouble:
-    """A feed that does not answer as it should, for the reader of a digest."""
+    """What is wrong with a feed, for a reader. `since` when, as far as is known.
+
+    `reason` is in words for a failure, the new address for `moved`, `future`, `unreadable` or `clock` for `dates`;
+    `usual` is how often a silent feed is used to bring news.
+    """
 
     name: str
     reason: str
     since: datetime | None
+    kind: Trouble = Trouble.FAILING
+    usual: timedelta | None = None
+
+    @property
+    def broken(self) -> bool:
+        """True for a feed that brings nothing at all, false for one that answers and does not serve."""
+        return self.kind in BROKEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -397,7 +517,7 @@ class Edition:
     slot: datetime | None = None
     theme_titles: tuple[ThemeTitle, ...] = ()
     trends: tuple[Trend, ...] = ()
-    silences: tuple[FeedSilence, ...] = ()
+    remarks: tuple[FeedTrouble, ...] = ()
     most_outlets: int = 12
 
     @property
@@ -562,7 +682,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one poll of one feed came to. `result`: ok, unchanged or failed."""
+    """What one poll of one feed came to. `result`: ok, unchanged or failed, and then `trouble` names it."""
 
     feed: Feed
     result: str
@@ -572,6 +692,7 @@ class Outcome:
     hits: int = 0
     reason: str = ""
     seconds: float = 0.0
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)

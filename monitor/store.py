@@ -186,6 +186,19 @@ def m005_kept_editions(db: Database) -> None:
     items.create_index(["feed_url", "first_seen"])
 
 
+@migrations()
+def m006_manners_and_conditions(db: Database) -> None:
+    """Create what politeness and the condition of feeds go by, and the articles' own texts."""
+    feeds = _table(db, "feeds")
+    for column, kind in (
+        ("trouble", str), ("pace", float), ("hint", float), ("skip", str), ("moved_to", str), ("moved_polls", int),
+        ("moved_since", str), ("gone", str), ("seen", bytes), ("newest", str), ("newest_key", str),
+        ("empty_polls", int), ("empty_since", str), ("odd_polls", int), ("odd", str), ("gaps", str),
+    ):  # fmt: skip
+        feeds.add_column(column, kind)
+    _table(db, "items").add_column("text", str)
+
+
 class Store:
     """The database of one data folder, for one thread."""
 
@@ -297,20 +310,25 @@ class Store:
         """Tell whether the feed has ever shown an item."""
         return bool(self._rows("SELECT 1 FROM items WHERE feed_url = ? LIMIT 1", (feed_url,)))
 
-    def news_of(self, items: Sequence[Item]) -> tuple[list[Item], list[Item]]:
-        """Split the items of one feed into those never seen and those whose words changed.
+    def known(self, feed_url: str, keys: Sequence[str]) -> dict[str, tuple[str, str]]:
+        """Return fingerprint and address of those of a feed's items that were ever seen, by key.
 
         Items keep their identity for ever: what was seen once is never new again, even when its text is gone.
         """
-        if not items:
-            return [], []
-        seen: dict[str, str] = {}
-        keys = [item.key for item in items]
-        known = "SELECT key, fingerprint FROM items WHERE key IN ({}) AND feed_url = ?"
-        seen.update((row["key"], row["fingerprint"]) for row in self._rows_of(known, keys, items[0].feed_url))
-        new = list({item.key: item for item in items if item.key not in seen}.values())
-        changed = [item for item in items if item.key in seen and seen[item.key] != _fingerprint(item)]
-        return new, changed
+        sql = "SELECT key, fingerprint, link FROM items WHERE key IN ({}) AND feed_url = ?"
+        return {row["key"]: (row["fingerprint"], row["link"]) for row in self._rows_of(sql, keys, feed_url)}
+
+    @contextmanager
+    def often(self) -> Iterator[None]:
+        """Write many small transactions meanwhile, none of which waits for the disk.
+
+        What the last of them wrote is lost when the power fails, and then their ETags are too: it is fetched again.
+        """
+        self._conn.execute("PRAGMA synchronous=NORMAL")
+        try:
+            yield
+        finally:
+            self._conn.execute("PRAGMA synchronous=FULL")
 
     def save_poll(self, state: FeedState, new: Iterable[Judged] = (), changed: Iterable[Judged] = ()) -> None:
         """Write what one poll of one feed brought: items, verdicts and the feed's state, in one transaction.
@@ -322,17 +340,17 @@ class Store:
                 self._insert_item(judged)
             for judged in changed:
                 self._update_item(judged)
-            row = {name: _plain(getattr(state, name)) for name in FeedState.__dataclass_fields__}
-            _table(self._db, "feeds").upsert(row, pk="url")
+            self._run(_SAVE_STATE, _state_row(state))
 
     def _insert_item(self, judged: Judged) -> None:
         item = judged.item
         cursor = self._conn.execute(
             "INSERT OR IGNORE INTO items (feed_url, key, link, title, summary, outlet, language, published, dated,"
-            " first_seen, backlog, fingerprint) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+            " first_seen, backlog, fingerprint, text) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             (
                 item.feed_url, item.key, item.link, item.title, item.summary, item.outlet, item.language,
-                _iso(item.published), int(item.dated), _iso(item.first_seen), int(item.backlog), _fingerprint(item),
+                _iso(item.published), int(item.dated), _iso(item.first_seen), int(item.backlog), fingerprint(item),
+                item.text,
             ),
         )  # fmt: skip
         if cursor.rowcount and cursor.lastrowid is not None:
@@ -349,10 +367,13 @@ class Store:
         # only while it is young.
         late = not row[2] and row[1] < _iso(item.first_seen - YOUNG)
         self._run(
-            "UPDATE items SET link = ?, title = ?, summary = ?, outlet = ?, language = ?, fingerprint = ?,"
+            "UPDATE items SET link = ?, title = ?, summary = ?, outlet = ?, language = ?, fingerprint = ?, text = ?,"
             " backlog = max(backlog, ?) WHERE id = ?",
-            (item.link, item.title, item.summary, item.outlet, item.language, _fingerprint(item), int(late), row[0]),
-        )
+            (
+                item.link, item.title, item.summary, item.outlet, item.language, fingerprint(item), item.text,
+                int(late), row[0],
+            ),
+        )  # fmt: skip
         self._save_verdict(row[0], judged.verdict, item.first_seen)
 
     def _save_verdict(self, item_id: int, verdict: Verdict, judged: datetime) -> None:
@@ -839,7 +860,8 @@ class Store:
             old = "SELECT id FROM items WHERE first_seen < ? AND (title <> '' OR summary <> '')"
             self._run(f"DELETE FROM evidence WHERE item_id IN ({old})", (_iso(before),))  # noqa: S608 (fixed text)
             return self._run(
-                "UPDATE items SET title = '', summary = '' WHERE first_seen < ? AND (title <> '' OR summary <> '')",
+                "UPDATE items SET title = '', summary = '', text = ''"
+                " WHERE first_seen < ? AND (title <> '' OR summary <> '')",
                 (_iso(before),),
             )
 
@@ -866,7 +888,10 @@ def _as_json(edition: Edition) -> bytes:
 
 
 def _from_json(data: bytes) -> Edition:
-    return _editions().validate_python(json.loads(data))
+    tree = json.loads(data)
+    if "silences" in tree:  # as editions were kept before feeds had other troubles
+        tree["remarks"] = [{**one, "reason": "", "kind": "silent"} for one in tree.pop("silences")]
+    return _editions().validate_python(tree)
 
 
 def _packed(data: bytes) -> bytes:
@@ -900,7 +925,8 @@ def _table(db: Database, name: str) -> Table:
     return db.table(name)
 
 
-def _fingerprint(item: Item) -> str:
+def fingerprint(item: Item) -> str:
+    """Return the hash of what a reader sees of an item, to notice an edit."""
     return sha256(f"{item.title}\0{item.summary}".encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -924,9 +950,37 @@ def _plain(value: Any) -> Any:
     return _iso(value) if isinstance(value, datetime) else value
 
 
+_STATE = tuple(FeedState.__dataclass_fields__)
+_SAVE_STATE = (
+    f"INSERT INTO feeds ({', '.join(_STATE)}) VALUES ({', '.join('?' * len(_STATE))})"  # noqa: S608 (our own names)
+    f" ON CONFLICT (url) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _STATE[1:])}"
+)
+_TIMES = ("due", "last_polled", "last_ok", "failing_since", "moved_since", "gone", "newest", "empty_since")
+_UNTOLD = b"-"
+"""Stands for entries that cannot be told apart: NULL is what a state of an earlier version has."""
+
+
+def _state_row(state: FeedState) -> list[Any]:
+    row = replace(state, seen=_UNTOLD) if state.seen is None else state
+    return [_column(getattr(row, name)) for name in _STATE]
+
+
+def _column(value: Any) -> Any:
+    match value:
+        case timedelta():
+            return value.total_seconds()
+        case tuple():
+            return json.dumps([_iso(at) for at in value])
+    return _plain(value)
+
+
 def _feed_state(row: Mapping[str, Any]) -> FeedState:
-    times = {name: _time(row[name]) for name in ("due", "last_polled", "last_ok", "failing_since")}
-    return FeedState(**{**row, **times})
+    known: dict[str, Any] = {name: value for name, value in row.items() if name in _STATE and value is not None}
+    known |= {name: _must(known[name]) for name in _TIMES if known.get(name)}
+    known |= {name: timedelta(seconds=known[name]) for name in ("pace", "hint") if name in known}
+    known["gaps"] = tuple(map(_must, json.loads(known.get("gaps") or "[]")))
+    known["seen"] = None if known.get("seen") == _UNTOLD else known.get("seen", b"")
+    return FeedState(**known)
 
 
 def _item(row: Mapping[str, Any]) -> Item:
@@ -942,4 +996,5 @@ def _item(row: Mapping[str, Any]) -> Item:
         first_seen=_must(row["first_seen"]),
         dated=bool(row["dated"]),
         backlog=bool(row["backlog"]),
+        text=row["text"] or "",
     )

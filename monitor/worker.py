@@ -1,6 +1,6 @@
 """The order of the steps; what each decides is its own room's affair.
 
-    poll      states → fetch → parse → normalise → news? → judge → save (one transaction a feed)
+    poll      states → fetch → cut → parse → normalise → judge → save (one transaction a feed; see `polling`)
     digest    hits → stories → edition → press → freeze (one transaction an edition)
     deliver   reclaim → due → begin → send → end (a transaction before and after each attempt)
     tidy      forget the texts of old items
@@ -11,13 +11,10 @@ what was being sent is sent again unchanged.
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import threading
-from collections.abc import Callable, Iterable
-from contextlib import aclosing
+from collections.abc import Mapping
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 import structlog
 
@@ -25,32 +22,12 @@ from monitor import press, resources
 from monitor.config import Settings
 from monitor.digest import edition as editions
 from monitor.digest import mail, stories
-from monitor.errors import MonitorError
-from monitor.feeds import politeness
-from monitor.feeds.fetch import DEADLINE, fetch_all
-from monitor.feeds.normalise import normalise, told_apart
-from monitor.feeds.parse import parse
-from monitor.match.blend import Second
-from monitor.match.judge import judge
-from monitor.match.rules import Rules
-from monitor.model import (
-    Delivery,
-    DigestPlan,
-    Edition,
-    Failure,
-    Feed,
-    FeedState,
-    Item,
-    Judged,
-    Message,
-    NotModified,
-    Outcome,
-    Parsed,
-    Receipt,
-    Response,
-    State,
-)
+from monitor.feeds import condition
+from monitor.model import Delivery, DigestPlan, Edition, FeedState, FeedTrouble, Message, Receipt, State
+from monitor.polling import Clock, poll
 from monitor.store import Store
+
+__all__ = ["Clock", "deliver", "digest", "feed_troubles", "make_edition", "meet_digests", "poll", "tidy"]
 
 FIRST_EDITION = timedelta(hours=24)
 """How far back the first edition of a digest reaches."""
@@ -59,106 +36,7 @@ HEARTBEAT = timedelta(days=7) - timedelta(hours=3)
 RECENT = timedelta(days=7)
 """How long a told story can be continued by another report."""
 
-Clock = Callable[[], datetime]
 log = structlog.get_logger()
-
-
-# ---------------------------------------------------------------- poll
-
-
-def poll(
-    settings: Settings,
-    store: Store,
-    clock: Clock,
-    *,
-    second: Second | None = None,
-    everything: bool = False,
-    stop: threading.Event | None = None,
-    deadline: float = DEADLINE,
-    tell: Callable[[Outcome], None] = lambda outcome: None,
-) -> list[Outcome]:
-    """Poll the feeds that are due (or all), and return what came of each."""
-    states = store.feed_states()
-    now = clock()
-    due = [
-        (feed, states.get(feed.url) or FeedState(feed.url))
-        for feed in settings.enabled
-        if everything or politeness.is_due(states.get(feed.url), feed, now)
-    ]
-
-    async def run() -> list[Outcome]:
-        outcomes = []
-        before = {feed.url: state for feed, state in due}
-        async with aclosing(fetch_all(due, stop, deadline=deadline)) as answers:
-            async for feed, response in answers:
-                outcome = _settle_safely(feed, before[feed.url], response, settings.rules, second, store, clock())
-                tell(outcome)
-                outcomes.append(outcome)
-        return outcomes
-
-    return asyncio.run(run())
-
-
-def _settle_safely(
-    feed: Feed, state: FeedState, response: Response, rules: Rules, second: Second | None, store: Store, now: datetime
-) -> Outcome:
-    """Settle one answer; a bug that one document sets off fails its feed and no other, and backs off like a failure."""
-    try:
-        return settle(feed, state, response, rules, second, store, now)
-    except MonitorError:
-        raise
-    except Exception as e:
-        log.exception("a feed could not be taken in; this is a bug", feed=feed.url)
-        reason = f"could not be taken in, by a fault of this program ({type(e).__name__})"
-        return _failed(feed, state, Failure(reason, seconds=response.seconds), store, now)
-
-
-def settle(
-    feed: Feed, state: FeedState, response: Response, rules: Rules, second: Second | None, store: Store, now: datetime
-) -> Outcome:
-    """Take in one answer: judge what is new in it and save that together with the feed's state."""
-    if isinstance(response, Failure):
-        return _failed(feed, state, response, store, now)
-    if isinstance(response, NotModified):
-        store.save_poll(politeness.after_success(state, feed, response, now))
-        return Outcome(feed, "unchanged", seconds=response.seconds)
-    body_hash = sha256(response.body).hexdigest()
-    if body_hash == state.body_hash:
-        store.save_poll(politeness.after_success(state, feed, response, now, body_hash=body_hash))
-        return Outcome(feed, "unchanged", seconds=response.seconds)
-    parsed = parse(response.body, response.headers)
-    if isinstance(parsed, Failure):
-        return _failed(feed, state, Failure(parsed.reason, seconds=response.seconds), store, now)
-    last_ok = state.last_ok if store.knows(feed.url) else None  # an empty feed has not been seen yet
-    items = read_items(parsed, feed, now, last_ok, response.url)
-    new, changed = (judge_all(part, rules, second) for part in store.news_of(items))
-    store.save_poll(
-        politeness.after_success(state, feed, response, now, body_hash=body_hash, parsed=parsed), new, changed
-    )
-    return Outcome(
-        feed,
-        "ok",
-        entries=len(items),
-        new=len(new),
-        changed=len(changed),
-        hits=sum(judged.verdict.covered for judged in new),
-        seconds=response.seconds,
-    )
-
-
-def read_items(parsed: Parsed, feed: Feed, now: datetime, last_ok: datetime | None, base: str) -> list[Item]:
-    """Make items of all entries of one document that came from `base`."""
-    return told_apart([normalise(entry, feed, parsed, now=now, last_ok=last_ok, base=base) for entry in parsed.entries])
-
-
-def judge_all(items: Iterable[Item], rules: Rules, second: Second | None = None) -> list[Judged]:
-    """Judge items; pure and picklable, so that a pool of processes can do it."""
-    return [Judged(item, judge(item, rules, second)) for item in items]
-
-
-def _failed(feed: Feed, state: FeedState, failure: Failure, store: Store, now: datetime) -> Outcome:
-    store.save_poll(politeness.after_failure(state, feed, failure, now))
-    return Outcome(feed, "failed", reason=failure.reason, seconds=failure.seconds)
 
 
 # ---------------------------------------------------------------- digest
@@ -194,6 +72,7 @@ def make_edition(
         weigh=settings.weight_of,
         language=plan.language,
     )
+    found_wrong = feed_troubles(settings, store, states, now)
     return editions.compose(
         plan,
         found,
@@ -203,14 +82,20 @@ def make_edition(
         feeds_total=len(settings.enabled),
         shorts=settings.shorts,
         history=store.history(plan.name, now - editions.HISTORY),
-        troubles=editions.troubles(settings.enabled, states),
-        silences=editions.silences(
-            settings.enabled, states, {feed.url: store.arrivals(feed.url) for feed in settings.enabled}
-        ),
+        troubles=[trouble for trouble in found_wrong if trouble.broken],
+        remarks=[trouble for trouble in found_wrong if not trouble.broken],
         notices=tuple(text for name, text in store.notes().items() if name != press.NOTE),
         repeats=repeats,
         slot=slot,
     )
+
+
+def feed_troubles(
+    settings: Settings, store: Store, states: Mapping[str, FeedState], now: datetime
+) -> list[FeedTrouble]:
+    """Return what is wrong with the feeds that are polled."""
+    arrivals = {feed.url: store.arrivals(feed.url) for feed in settings.enabled}
+    return condition.troubles(settings.enabled, states, arrivals, settings.thresholds, now)
 
 
 def digest(

@@ -20,6 +20,8 @@ digests:
   - name: morning
     to: [{", ".join(to)}]
     at: "{at}"
+polling:
+  allow: [127.0.0.0/8]
 feeds:
 {lines}
 coverage:

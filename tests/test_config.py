@@ -91,7 +91,7 @@ def test_a_small_file_is_understood(write: Write) -> None:
     settings = load(write(SMALL))
     first, second = settings.feeds
     assert first.url == "https://example.com/rss"
-    assert (first.name, first.timezone, first.enabled, first.every) == ("", "", True, timedelta(minutes=30))
+    assert (first.name, first.timezone, first.enabled, first.every) == ("", "", True, None)
     assert (second.name, second.timezone) == ("Second", "Europe/London")
     (plan,) = settings.digests
     assert (plan.name, plan.to, plan.cron) == ("morning", ("you@example.com",), "30 7 * * *")

@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.digest.edition import MAX_STORIES, MAX_UPDATES, _cap, compose, shortened, silences, troubles
+from monitor.digest.edition import MAX_STORIES, MAX_UPDATES, _cap, compose, shortened
 from monitor.model import (
     DigestPlan,
     Edition,
-    Feed,
-    FeedState,
     FeedTrouble,
     Item,
     Judged,
@@ -356,56 +354,6 @@ def test_notices_troubles_and_slot_are_handed_on() -> None:
     assert edition.empty
 
 
-# ------------------------------------------------------------------ troubles
-
-FEED = Feed("https://news.example.com/rss", name="Example News")
-
-
-def troubled(feed: Feed = FEED, **state: object) -> list[FeedTrouble]:
-    """Return what the reader is told of a feed in this state."""
-    return troubles([feed], {feed.url: FeedState(feed.url, **state)})  # type: ignore[arg-type]
-
-
-def test_a_healthy_feed_is_no_trouble() -> None:
-    """Nor one that was never asked."""
-    assert troubled(last_ok=UNTIL) == []
-    assert troubled() == []
-    assert troubles([FEED], {}) == []
-
-
-@pytest.mark.parametrize("failures", [1, 2])
-def test_a_blip_is_no_trouble(failures: int) -> None:
-    """The next poll may mend it."""
-    assert troubled(failures=failures, last_ok=SINCE, error="timeout", failing_since=SINCE) == []
-
-
-def test_three_failures_in_a_row_are_a_trouble() -> None:
-    """Named as the user named the feed, with reason and since when."""
-    assert troubled(failures=3, last_ok=SINCE, error="HTTP 503", failing_since=SINCE) == [
-        FeedTrouble("Example News", "HTTP 503", SINCE)
-    ]
-
-
-def test_a_feed_that_never_answered_is_a_trouble_at_once() -> None:
-    """Most likely the address is wrong."""
-    assert troubled(failures=1, error="HTTP 404", failing_since=SINCE) == [
-        FeedTrouble("Example News", "HTTP 404", SINCE)
-    ]
-
-
-def test_a_feed_without_a_name_is_called_by_its_title_or_host() -> None:
-    """Never by nothing."""
-    bare = Feed("https://news.example.com/rss")
-    assert troubled(bare, failures=9, title="Its Title")[0].name == "Its Title"
-    assert troubled(bare, failures=9)[0].name == "news.example.com"
-
-
-def test_only_configured_feeds_are_named() -> None:
-    """A feed that was taken out of the file troubles nobody."""
-    gone = FeedState("https://gone.example.com/rss", failures=9)
-    assert troubles([FEED], {gone.url: gone}) == []
-
-
 def test_nothing_is_cut_that_need_not_be() -> None:
     """A busy theme uses the room that the others leave; only beyond forty in all is anything held back."""
     assert _cap([39, 0, 0, 1]) >= 39
@@ -545,40 +493,6 @@ def test_a_story_counts_for_each_of_its_themes_and_what_is_doubted_for_none() ->
     assert (edition.total, edition.doubtful, edition.reports) == (1, 1, 1)
     many = an_edition(*(a_story(n, themes=("agi",)) for n in range(1, 100)))
     assert many.trends[1].count == 99
-
-
-# ------------------------------------------------------------------ silence
-
-
-def hourly(count: int, last: datetime, gap: timedelta = timedelta(hours=1)) -> list[datetime]:
-    """Return so many arrivals, the latest first."""
-    return [last - gap * n for n in range(count)]
-
-
-@pytest.mark.parametrize(
-    ("quiet", "arrivals", "silent"),
-    [
-        (timedelta(days=3), hourly(30, UNTIL - timedelta(days=3)), True),
-        (timedelta(hours=23), hourly(30, UNTIL - timedelta(hours=23)), False),
-        (timedelta(days=3), hourly(9, UNTIL - timedelta(days=3)), False),
-        (timedelta(days=3), hourly(30, UNTIL - timedelta(days=3), timedelta(days=2)), False),
-        (timedelta(days=3), [*hourly(15, UNTIL - timedelta(days=3)), *hourly(15, UNTIL - timedelta(days=6))], False),
-    ],
-)
-def test_a_feed_is_silent_by_its_own_habit(quiet: timedelta, arrivals: list[datetime], silent: bool) -> None:
-    """Ten times its usual, half as long again as ever, a day at least; with too few arrivals nothing is known."""
-    found = silences([FEED], {FEED.url: FeedState(FEED.url, last_ok=UNTIL)}, {FEED.url: arrivals})
-    assert bool(found) is silent
-    if silent:
-        assert (found[0].since, found[0].usual) == (UNTIL - quiet, timedelta(hours=1))
-
-
-@pytest.mark.parametrize("state", [{"last_ok": UNTIL - timedelta(days=3)}, {"last_ok": UNTIL, "failures": 1}, {}])
-def test_silence_is_told_only_of_a_feed_that_answers(state: dict[str, object]) -> None:
-    """One that fails is told elsewhere, and while the worker was off nobody listened."""
-    arrivals = hourly(30, UNTIL - timedelta(days=3))
-    known = FeedState(FEED.url, **state)  # type: ignore[arg-type]
-    assert silences([FEED], {FEED.url: known}, {FEED.url: arrivals}) == []
 
 
 # ------------------------------------------------------------------ too long for a mail

@@ -27,7 +27,6 @@ from monitor.model import (
     DigestPlan,
     Edition,
     Evidence,
-    FeedSilence,
     FeedTrouble,
     Item,
     Judged,
@@ -37,6 +36,7 @@ from monitor.model import (
     ThemeTitle,
     ToldStory,
     Trend,
+    Trouble,
     Verdict,
 )
 from monitor.resources import read_templates
@@ -186,7 +186,10 @@ TROUBLES = (
     FeedTrouble("The Information", "HTTP 403 Forbidden", datetime(2026, 11, 22, 6, 10, tzinfo=UTC)),
     FeedTrouble("Sample Post", "no feed at this address", None),
 )
-SILENCES = (FeedSilence("36氪", UNTIL - timedelta(days=3), timedelta(hours=2)),)
+REMARKS = (
+    FeedTrouble("36氪", "", UNTIL - timedelta(days=3), Trouble.SILENT, timedelta(hours=2)),
+    FeedTrouble("Old Wire", "", UNTIL - timedelta(days=300), Trouble.STALE),
+)
 
 
 def trends(language: str = "en") -> tuple[Trend, ...]:
@@ -209,7 +212,7 @@ def a_full_edition(language: str = "en") -> Edition:
         Section(None, (LOSS, COURT)),
         language=language,
         troubles=TROUBLES,
-        silences=SILENCES,
+        remarks=REMARKS,
         trends=trends(language),
         notices=("feeds.yaml:12:3: unknown key 'them'; did you mean 'theme'? The last good file is in use.",),
     )

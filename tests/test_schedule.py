@@ -128,7 +128,7 @@ def test_a_broken_edit_leaves_the_last_good_one_and_is_told(world: World) -> Non
     world.runner.poll()
     world.runner.poll()
     [note] = world.notes().values()
-    assert "feeds.yaml:11:1: themse: unknown key; did you mean themes?" in note
+    assert "feeds.yaml:13:1: themse: unknown key; did you mean themes?" in note
     world.now = EVENING + 12 * HOUR
     world.runner.editions()
     [page] = (world.data / "outbox").glob("*.html")

@@ -29,7 +29,7 @@ from monitor.model import (
     Trend,
     Verdict,
 )
-from monitor.store import Store, migrations
+from monitor.store import Store, fingerprint, migrations
 
 NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
 FEED = "https://feed.example.com/rss"
@@ -83,11 +83,14 @@ def test_a_feeds_state_comes_back_as_it_was_stored(store: Store) -> None:
 def test_news_is_what_was_never_seen_and_changes_are_told_apart(store: Store) -> None:
     """More keys than SQLite takes in one query are no trouble."""
     items = [an_item(str(n)) for n in range(1300)]
-    assert store.news_of(items) == (items, [])
+    assert store.known(FEED, [item.key for item in items]) == {}
     store.save_poll(FeedState(FEED), map(judged, items))
     edited = an_item("7", "Another headline")
-    assert store.news_of([*items[:7], edited, an_item("new")]) == ([an_item("new")], [edited])
-    assert store.news_of([an_item("7", feed="https://other.example.com/")])[0] != []
+    known = store.known(FEED, [item.key for item in [*items, an_item("new")]])
+    assert set(known) == {item.key for item in items}
+    assert [item.key for item in [*items[:7], edited] if known[item.key][0] != fingerprint(item)] == ["7"]
+    assert known["7"][1] == items[7].link
+    assert store.known("https://other.example.com/", ["7"]) == {}
 
 
 def test_what_fails_halfway_leaves_nothing_behind(store: Store) -> None:
@@ -128,7 +131,7 @@ def test_a_writer_waits_for_another_even_after_reading(tmp_path: Path) -> None:
     def work(name: str) -> None:
         with Store(tmp_path / "monitor.db") as opened:
             for number in range(rounds):
-                opened.news_of([an_item(f"{name}{number}")])
+                opened.known(FEED, [f"{name}{number}"])
                 opened.save_poll(FeedState(name), [judged(an_item(f"{name}{number}"))])
 
     threads = [threading.Thread(target=work, args=(name,)) for name in ("x", "y", "z")]

@@ -13,7 +13,7 @@ from monitor.config import Settings
 from monitor.demo.server import serve
 from monitor.digest.mail import FileSender
 from monitor.match.blend import Second
-from monitor.model import DigestPlan, Edition, Outcome
+from monitor.model import DigestPlan, Edition, Manners, Outcome
 from monitor.resources import read_templates
 from monitor.store import FILE_NAME, Store
 
@@ -43,7 +43,7 @@ def tour(folder: Path, language: str = "en", clock: Callable[[], datetime] = lam
     plan = DigestPlan("demo", ("you@example.com",), "30 7 * * *", "Asia/Shanghai", language)
     sender = FileSender(folder)
     desk = press.Desk(resources.templates(shipped), "Rift Monitor <monitor@example.com>", "owner@example.com")
-    settings = replace(config.load(shipped), digests=(plan,))
+    settings = replace(config.load(shipped), digests=(plan,), manners=Manners(allow=("127.0.0.0/8",)))
     opinion = advice(settings, folder).second
     with serve(clock()) as samples, Store(folder / FILE_NAME) as store:
         settings = replace(settings, feeds=(samples.weekly,))

@@ -5,17 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise, takewhile
-from statistics import median
-from urllib.parse import urlsplit
+from itertools import takewhile
 from zoneinfo import ZoneInfo
 
 from monitor.model import (
     DigestPlan,
     Edition,
-    Feed,
-    FeedSilence,
-    FeedState,
     FeedTrouble,
     PastEdition,
     Section,
@@ -52,7 +47,7 @@ def compose(
     shorts: Mapping[str, Mapping[str, str]] | None = None,
     history: Sequence[PastEdition] = (),
     troubles: Sequence[FeedTrouble] = (),
-    silences: Sequence[FeedSilence] = (),
+    remarks: Sequence[FeedTrouble] = (),
     notices: Sequence[str] = (),
     repeats: Iterable[int] = (),
     slot: datetime | None = None,
@@ -109,7 +104,7 @@ def compose(
             _trend(heading, sum(heading.name in story.themes for story in told), plan, since, until, history)
             for heading in chosen
         ),
-        silences=tuple(silences),
+        remarks=tuple(remarks),
     )
 
 
@@ -130,40 +125,6 @@ def shortened(edition: Edition, most_stories: int, most_outlets: int) -> Edition
         more_updates = section.more_updates + len(section.updates) - len(updates)
         sections.append(replace(section, stories=stories, updates=updates, more=more, more_updates=more_updates))
     return replace(edition, sections=tuple(sections), passed=tuple(dict.fromkeys(passed)), most_outlets=most_outlets)
-
-
-def troubles(feeds: Iterable[Feed], states: Mapping[str, FeedState]) -> list[FeedTrouble]:
-    """Return the feeds that a reader should know about: failing for a while, or never heard from."""
-    found = []
-    for feed in feeds:
-        state = states.get(feed.url)
-        if state and state.failures and (state.failures >= IN_A_ROW or state.last_ok is None):
-            found.append(FeedTrouble(_called(feed, state), state.error, state.failing_since))
-    return found
-
-
-def silences(
-    feeds: Iterable[Feed], states: Mapping[str, FeedState], arrivals: Mapping[str, Sequence[datetime]]
-) -> list[FeedSilence]:
-    """Return the feeds that answer and have fallen silent, by their own habit; `arrivals` of news, the newest first.
-
-    Silent is longer than half as long again as ever lately: nobody wants to hear that a weekly sleeps on Sunday. It
-    counts until the feed last answered, so that a worker that was off takes no feed for silent.
-    """
-    found = []
-    for feed in feeds:
-        state, times = states.get(feed.url), arrivals.get(feed.url, ())
-        if not state or state.failures or state.last_ok is None or len(times) < 10:
-            continue
-        gaps = [later - earlier for later, earlier in pairwise(times)]
-        usual = timedelta(seconds=median(gap.total_seconds() for gap in gaps))
-        if state.last_ok - times[0] >= max(timedelta(days=1), usual * 10, max(gaps) * 1.5):
-            found.append(FeedSilence(_called(feed, state), times[0], usual))
-    return found
-
-
-def _called(feed: Feed, state: FeedState) -> str:
-    return feed.name or state.title or urlsplit(feed.url).hostname or feed.url
 
 
 def _trend(

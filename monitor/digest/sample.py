@@ -9,7 +9,6 @@ from monitor.model import (
     DigestPlan,
     Edition,
     Evidence,
-    FeedSilence,
     FeedTrouble,
     Item,
     Judged,
@@ -18,6 +17,7 @@ from monitor.model import (
     ThemeTitle,
     ToldStory,
     Trend,
+    Trouble,
     Verdict,
 )
 
@@ -70,7 +70,10 @@ def sample(language: str = "en", plan: DigestPlan | None = None) -> Edition:
             Trend(agi, 2, 0.1, _DAYS[1], "returns", 10),
             Trend(competition, 2, 2.9, _DAYS[2]),
         ),
-        silences=(FeedSilence("示例财经", UNTIL - timedelta(days=3), timedelta(hours=2)),),
+        remarks=(
+            FeedTrouble("示例财经", "", UNTIL - timedelta(days=3), Trouble.SILENT, timedelta(hours=2)),
+            FeedTrouble("Old Wire", "", UNTIL - timedelta(days=300), Trouble.STALE),
+        ),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 
 from monitor.digest.labels import duration, moment, say
 from monitor.digest.prose import clean, cut
-from monitor.model import Edition
+from monitor.model import Edition, FeedTrouble, Trouble
 
 NAMED = 3
 """So many feeds are named at the top; all are at the end."""
@@ -56,6 +56,7 @@ class Sentences:
     def feeds(self) -> str:
         """The state of the feeds in one line."""
         edition, total, broken = self._edition, self._edition.feeds_total, len(self._edition.troubles)
+        silent = [remark for remark in edition.remarks if remark.kind is Trouble.SILENT and remark.since]
         if not total:
             return self._say("feeds_none")
         if not broken:
@@ -71,20 +72,35 @@ class Sentences:
                 for t in edition.troubles
             ]
             parts.append(self._say("failing", names=self._named(names)))
-        if edition.silences:
+        if silent:
             names = [
                 self._say(
                     "silent_for",
                     name=cut(s.name, 60),
-                    time=duration(self._language, edition.until - s.since),
-                    usual=duration(self._language, s.usual),
+                    time=duration(self._language, edition.until - (s.since or edition.until)),
+                    usual=duration(self._language, s.usual or timedelta()),
                 )
-                for s in edition.silences
+                for s in silent
             ]
             parts.append(self._say("silent_feeds", names=self._named(names)))
+        others = list(dict.fromkeys(cut(r.name, 60) for r in edition.remarks if r not in silent))
+        if others:
+            parts.append(self._say("other_feeds", names=self._named(others)))
         stop = self._say("stop")
         gap = "" if said.endswith("。") else " "
         return gap.join([said, *(part + stop for part in parts)])
+
+    def trouble(self, trouble: FeedTrouble) -> str:
+        """What is wrong with one feed, with its name, to the full stop."""
+        reason, since = cut(trouble.reason, 120), self._moment(trouble.since) if trouble.since else ""
+        if trouble.kind is not Trouble.FAILING:
+            key = f"feed_{trouble.reason if trouble.kind is Trouble.DATES else trouble.kind}"
+            usual = duration(self._language, trouble.usual) if trouble.usual else ""
+            reason = self._say(key, since=since, usual=usual, reason=reason)
+        what = f"{cut(trouble.name, 60)}{self._say('colon')}{reason}"
+        if since and trouble.broken:
+            what = self._say("since", what=what, since=since)
+        return what + self._say("stop")
 
     def _named(self, names: Sequence[str]) -> str:
         shown = list(names[:NAMED])

@@ -7,6 +7,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import unquote, urljoin, urlsplit, urlunsplit
 from zoneinfo import ZoneInfo
@@ -21,6 +23,7 @@ MAX_TITLE = 500
 MAX_SUMMARY = 2000
 FIRST_SIGHT = timedelta(hours=24)  # what a feed seen for the first time may still tell as news
 LATE = timedelta(days=7)  # how far before the last good poll an item may be dated and still be news
+FIRST_MOST = 50  # and at most so many: some feeds are whole archives, and date all of it today
 FUTURE = timedelta(hours=24)  # a clock may be wrong by a day; beyond that the date is not believed
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 
@@ -49,6 +52,8 @@ _TRACKING = re.compile(
     r"|spm|scm|ref_src|cmpid|cmp|smid|smtyp|guccounter|_hsenc|_hsmi|mkt_tok|ocid|xtor)",
     re.IGNORECASE,
 )
+# An address that no cleaning would change: its host in small letters, nothing escaped, no fragment.
+_PLAIN_LINK = re.compile(r"(https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d{1,5})?/[\w/.~-]*)(\?[\w=&.~-]*)?", re.ASCII)
 # What WordPress appends to every excerpt.
 _BOILERPLATE = re.compile(r"(?:\s*\[…\])?\s*The post .{1,300} (?:appeared first on|first appeared on) .{1,100}$")
 # Days of the week, `GMT` before an offset (dateutil would turn its sign), a zone's name in brackets.
@@ -59,6 +64,12 @@ _ZONES = {
     for name, hours in
     {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}.items()
 }  # fmt: skip
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_RFC_822 = re.compile(
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}"
+    r" \d\d:\d\d:\d\d (?:GMT|[+-]\d{4})",
+    re.ASCII,
+)
 # What a date leaves out: the year 1 makes it unbelievable, where today would make it news.
 _NOWHEN = datetime(1, 1, 1)  # noqa: DTZ001 (dateutil must see whether a zone was written)
 _LATIN_ZONES: dict[str, tzinfo] = {"UT": UTC, "UTC": UTC, "GMT": UTC, "Z": UTC, **_ZONES}
@@ -133,24 +144,50 @@ def is_backlog(published: datetime | None, now: datetime, last_ok: datetime | No
     return published is not None and published < min(last_ok, now) - LATE  # a clock may have run ahead
 
 
+def capped(items: Sequence[Item]) -> list[Item]:
+    """Let at most `FIRST_MOST` items of a feed's first document be news, the newest of them."""
+    fresh = sorted((item for item in items if not item.backlog), key=lambda item: item.published, reverse=True)
+    late = {id(item) for item in fresh[FIRST_MOST:]}
+    return [replace(item, backlog=True) if id(item) in late else item for item in items]
+
+
+def date_fault(written: str, parsed: datetime | None, zone: str, now: datetime) -> str:
+    """Return what is wrong with a date that is there: `future`, `unreadable` or nothing."""
+    if not written.strip():
+        return ""
+    date = read_date(written, parsed, zone)
+    if date is None or date < EARLIEST:
+        return "unreadable"
+    return "future" if date > now + FUTURE else ""
+
+
 def clean_link(link: str, base: str = "") -> str:
     """Return an http(s) address without tracking parameters and fragment, or an empty string."""
     link = link.strip()
+    if plain := _PLAIN_LINK.fullmatch(link):
+        return plain[1] + _without_tracking(plain[2])
     try:
         parts = urlsplit(safe_url_string(urljoin(base, link)))
         if parts.scheme not in ("http", "https") or not _HOST.fullmatch(parts.hostname or ""):
             return ""
-        # Cut, not re-encoded: servers differ in what they accept.
-        query = "&".join(p for p in parts.query.split("&") if not _TRACKING.fullmatch(unquote(p.partition("=")[0])))
+        query = _without_tracking(f"?{parts.query}").removeprefix("?")
         user, at, host = parts.netloc.rpartition("@")
         return urlunsplit((parts.scheme, user + at + host.lower(), parts.path, query, ""))
     except ValueError:
         return ""
 
 
+def _without_tracking(query: str | None) -> str:
+    """Cut, not re-encoded: servers differ in what they accept."""
+    kept = [p for p in (query or "?")[1:].split("&") if not _TRACKING.fullmatch(unquote(p.partition("=")[0]))]
+    return f"?{'&'.join(kept)}" if any(kept) else ""
+
+
 def plain_text(markup: str) -> str:
     """Return text without tags, entities (also doubly escaped ones) and invisible characters, on one line."""
     text = markup[:MAX_MARKUP]
+    if "<" not in text and "&" not in text and text.isprintable():  # so most headlines are
+        return " ".join(text.split())
     for _ in range(5):
         text = _visible(text)  # first: <\u200bb> must not become a tag afterwards
         if _TAG.search(text):
@@ -191,6 +228,8 @@ def language_of(text: str, declared: str = "") -> str:
 
     The text comes first: Chinese feeds that declare `en` are common, for WordPress does so unless told.
     """
+    if text.isascii():
+        text = ""  # neither Han nor Kana: only what is declared counts
     letters = len(_LETTER.findall(text))
     if _KANA.search(text):
         return "ja"
@@ -200,12 +239,15 @@ def language_of(text: str, declared: str = "") -> str:
     return declared if declared and declared != "zh" else "en"
 
 
+@lru_cache(maxsize=4_096)
 def read_date(written: str, parsed: datetime | None, zone: str = "") -> datetime | None:
     """Return the time that `written` names, in UTC; `zone` (IANA) is used where it names none.
 
     feedparser's own reading (`parsed`) is only the last resort: it reads `2026/06/20 03:54` and `2026年8月22日`
     as other days, and takes a date without a zone for UTC.
     """
+    if (plain := _plain_date(written)) is not None:
+        return plain
     written = _REMARKS.sub("", written.strip())
     unread = None if re.search(r"[\u3400-\u9fff/]", written) else parsed
     text = re.sub(r"[年月]", "-", written).replace("日", " ").replace("时", ":").replace("時", ":")
@@ -219,6 +261,21 @@ def read_date(written: str, parsed: datetime | None, zone: str = "") -> datetime
         return (read if read.tzinfo else read.replace(tzinfo=local)).astimezone(UTC)
     except (ValueError, ArithmeticError, TypeError, AttributeError):  # dateutil lets decimal errors through
         return unread
+
+
+def _plain_date(written: str) -> datetime | None:
+    """Read the two forms that the standards ask for (RFC 822 with four digits, RFC 3339), where they name their zone.
+
+    So are nine dates in ten, and dateutil takes twenty times as long to find out.
+    """
+    try:
+        if _RFC_3339.fullmatch(written):
+            return datetime.fromisoformat(written).astimezone(UTC)
+        if _RFC_822.fullmatch(written):
+            return parsedate_to_datetime(written).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return None
 
 
 def _zone(name: str | None, offset: int | None, names: dict[str, tzinfo]) -> tzinfo | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import feedparser
 
-from monitor.model import Entry, Failure, Parsed
+from monitor.model import Entry, Failure, Parsed, Trouble
 
 # What Google News answers, with HTTP 200, to readers that it does not like.
 _PLACEHOLDERS = {"This feed is not available.", "该提要不可用", "该提要不可用。", "無法使用這個動態饋給。"}
@@ -27,13 +27,17 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Parsed | Failure:
     # host would make all of its items new.
     known = {name: headers[name] for name in ("content-type",) if name in headers}
     try:
-        document = feedparser.parse(_REFERENCE.sub(_repaired, body), response_headers=known)
+        # `normalise` makes plain text of all markup; cleaning it first would take longer than everything else.
+        document = feedparser.parse(
+            _REFERENCE.sub(_repaired, body), response_headers=known, sanitize_html=False, resolve_relative_uris=False
+        )
     except Exception as e:  # feedparser has raised from its depths on broken input; a feed must not stop the worker
         return Failure(f"cannot be parsed ({type(e).__name__})")
     if not document.get("version") and not document.entries:
-        return Failure(_not_a_feed(body, headers))
+        return _not_a_feed(body, headers)
     if len(document.entries) == 1 and _text(document.entries[0], "title").strip() in _PLACEHOLDERS:
-        return Failure(f"refused with a placeholder: {_text(document.entries[0], 'title').strip()}")
+        words = _text(document.entries[0], "title").strip()
+        return Failure(f"refused with a placeholder: {words}", trouble=Trouble.PLACEHOLDER)
     return Parsed(
         title=_text(document.feed, "title"),
         language=_text(document.feed, "language"),
@@ -78,11 +82,11 @@ def _time(parsed: Any) -> datetime | None:
         return None
 
 
-def _not_a_feed(body: bytes, headers: Mapping[str, str]) -> str:
+def _not_a_feed(body: bytes, headers: Mapping[str, str]) -> Failure:
     if not body.strip():
-        return "answered with an empty document"
+        return Failure("answered with an empty document", trouble=Trouble.NOTHING)
     kind = headers.get("content-type", "").split(";")[0].strip()
     start = body[:2000].lower()
     if b"<html" in start or b"<!doctype html" in start:
-        return "answered with a web page, not a feed"
-    return f"answered with something that is not a feed ({kind or 'no content type'})"
+        return Failure("answered with a web page, not a feed", trouble=Trouble.PAGE)
+    return Failure(f"answered with something that is not a feed ({kind or 'no content type'})", trouble=Trouble.PAGE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from monitor.match import aboutness
 from monitor.match.aboutness import LEAD, Mention, Page, Place, in_title
@@ -23,12 +24,15 @@ def judge(item: Item, rules: Rules, second: Second | None = None, *, thorough: b
     be told what else was there.
     """
     seen, mentions = examine(item, rules, thorough=thorough, for_second=second is not None)
-    return second.on(item, seen) if second and mentions else seen.verdict
+    verdict = second.on(item, seen) if second and mentions else seen.verdict
+    return _placed(verdict, len(item.summary)) if item.text else verdict
 
 
 def examine(item: Item, rules: Rules, *, thorough: bool = True, for_second: bool = False) -> tuple[Seen, bool]:
     """Return what the rules see in an item, and whether it mentions a company; thorough then, if `for_second`."""
-    page = Page({"title": read(item.title), "summary": read(item.summary)})
+    # An article's own text goes on where the summary ends.
+    body = f"{item.summary}\n{item.text}" if item.text else item.summary
+    page = Page({"title": read(item.title), "summary": read(body)})
     document = Document({name: text for name, text in page.texts.items() if text.words}, item.outlet, item.language)
     every, why_not = aboutness.mentions(rules, rules.sides.find(document), page)
     thorough = thorough or (for_second and bool(every))
@@ -53,6 +57,19 @@ def examine(item: Item, rules: Rules, *, thorough: bool = True, for_second: bool
     else:
         verdict = Verdict(True, themes, sum(score for _, score in themes), evidence, "", signs, short)
     return Seen(verdict, page.texts, themes, short), bool(every)
+
+
+def _placed(verdict: Verdict, end: int) -> Verdict:
+    """Say of what stands beyond the summary where it stands in the text."""
+    moved = tuple(
+        replace(e, field="text", start=e.start - end - 1, end=e.end - end - 1)
+        if e.field == "summary" and e.start > end
+        else replace(e, end=min(e.end, end))
+        if e.field == "summary"
+        else e
+        for e in verdict.evidence
+    )
+    return replace(verdict, evidence=moved)
 
 
 def _too_little(signs: Sequence[Sign], rules: Rules) -> str:

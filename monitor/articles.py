@@ -1,0 +1,76 @@
+"""The pages behind the links of a feed, read where `fulltext: true` asks for it and the site allows it.
+
+What cannot be had leaves the feed's own summary.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+import structlog
+
+from monitor.feeds import fulltext
+from monitor.feeds.fetch import Fetcher, user_agent
+from monitor.model import Failure, Feed, Fetched
+
+MOST = 20
+"""So many pages a feed and round: a first sight must not read an archive."""
+
+log = structlog.get_logger()
+
+
+async def read_pages(fetcher: Fetcher, feed: Feed, links: Sequence[str]) -> dict[str, str]:
+    """Return the text behind each link, where there is one."""
+    if not fulltext.installed():
+        log.warning("fulltext needs the extra of that name; summaries are judged", feed=feed.name or feed.address)
+        return {}
+    wanted = list(dict.fromkeys(links))[:MOST]
+    rules: dict[str, asyncio.Task[bytes | None]] = {}
+    try:
+        texts = await asyncio.gather(*(_read(fetcher, feed, link, rules) for link in wanted))
+    finally:
+        for task in rules.values():
+            task.cancel()
+    return {link: text for link, text in zip(wanted, texts, strict=True) if text}
+
+
+async def _read(fetcher: Fetcher, feed: Feed, link: str, rules: dict[str, asyncio.Task[bytes | None]]) -> str:
+    robots = await _robots(fetcher, feed, link, rules)
+    if robots is None or not fulltext.allowed(robots, feed.user_agent or user_agent(), link):
+        return ""
+    page = await fetcher.page(link, feed)
+    if not isinstance(page, Fetched):
+        reason = page.reason if isinstance(page, Failure) else "not changed"
+        log.info("page not read", feed=feed.name or feed.address, reason=reason)
+        return ""
+    # Another site's rules are its own: a link that leads on is asked for there.
+    if _site(page.url) != _site(link):
+        there = await _robots(fetcher, feed, page.url, rules)
+        if there is None or not fulltext.allowed(there, feed.user_agent or user_agent(), page.url):
+            return ""
+    return await asyncio.to_thread(fulltext.article, page.body, page.headers, page.url)
+
+
+async def _robots(
+    fetcher: Fetcher, feed: Feed, link: str, rules: dict[str, asyncio.Task[bytes | None]]
+) -> bytes | None:
+    """Return a site's robots.txt; empty where it has none, None where it cannot be known (RFC 9309, 2.3.1)."""
+    site = _site(link)
+    if site not in rules:
+        rules[site] = asyncio.create_task(_ask_robots(fetcher, feed, site))
+    return await rules[site]
+
+
+async def _ask_robots(fetcher: Fetcher, feed: Feed, site: str) -> bytes | None:
+    answer = await fetcher.page(f"{site}/robots.txt", feed)
+    if isinstance(answer, Fetched):
+        return answer.body
+    reason = answer.reason if isinstance(answer, Failure) else ""
+    return b"" if reason.startswith("HTTP 4") and not reason.startswith("HTTP 429") else None
+
+
+def _site(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

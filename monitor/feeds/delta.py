@@ -1,0 +1,75 @@
+"""What of a changed document is new: entries whose bytes were there last time are cut out before it is parsed. Pure.
+
+Parsing costs far more than comparing bytes. What cannot be cut with certainty is parsed whole.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+
+WIDTH = 8
+"""Bytes of one entry's hash."""
+_TAGS = re.compile(rb"<(/?)(item|entry)(?=[\s/>])[^>]*>")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A document without the entries that were seen. `hashes` are those of all its entries, in order."""
+
+    rest: bytes
+    hashes: bytes
+    known: int
+
+    @property
+    def total(self) -> int:
+        """How many entries there are."""
+        return len(self.hashes) // WIDTH
+
+    @property
+    def left(self) -> int:
+        """How many entries were not seen."""
+        return self.total - self.known
+
+
+def cut(body: bytes, seen: bytes) -> Cut | None:
+    """Cut out the entries whose hashes are in `seen`; None when it is not certain where entries begin and end."""
+    bounds = _entries(body)
+    if bounds is None:
+        return None
+    known = {seen[at : at + WIDTH] for at in range(0, len(seen), WIDTH)}
+    hashes, parts, last, count = [], [], 0, 0
+    for start, end in bounds:
+        digest = blake2b(body[start:end], digest_size=WIDTH).digest()
+        hashes.append(digest)
+        if digest in known:
+            parts.append(body[last:start])
+            last = end
+            count += 1
+    parts.append(body[last:])
+    return Cut(b"".join(parts), b"".join(hashes), count)
+
+
+def _entries(body: bytes) -> list[tuple[int, int]] | None:
+    """Return where entries stand, tags included; None unless tags open and close by turns.
+
+    A tag within CDATA, a comment or another entry upsets the turns, or stands in a piece whose bytes are compared with
+    themselves. Two-byte encodings have no tags here; what entities mean is told outside of the entries.
+    """
+    if b"<!ENTITY" in body[: 64 * 1024] or b"\x00" in body[:64]:
+        return None
+    found: list[tuple[int, int]] = []
+    opened = None
+    name = b""
+    for tag in _TAGS.finditer(body):
+        if tag[1]:
+            if opened is None or tag[2] != name:
+                return None
+            found.append((opened, tag.end()))
+            opened = None
+        elif opened is not None or tag[0].endswith(b"/>") or name not in (b"", tag[2]):
+            return None
+        else:
+            opened, name = tag.start(), tag[2]
+    return found or None

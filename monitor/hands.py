@@ -1,0 +1,141 @@
+"""Who takes documents in: this process while there are few, others beside it when there are many or large ones.
+
+The seam is `concurrent.futures.Executor`. A document that kills the process that reads it, or takes for ever, fails
+alone: what was under way with it is taken in once more, one at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from contextlib import suppress
+from multiprocessing import get_context, parent_process
+from typing import Self
+
+from monitor import taking
+from monitor.match.blend import Second
+from monitor.match.rules import Rules
+from monitor.model import Failure, Item, Judged
+from monitor.taking import Taken, Task
+
+ENOUGH = 512 * 1024
+"""From so many bytes on, in one round or one document, other processes are worth their start."""
+ENDLESS = 60.0
+"""Seconds after which a document is given up: no honest one of ten MiB takes so long."""
+
+
+class Hands:
+    """Takes documents in, during one round of polling."""
+
+    def __init__(self, rules: Rules, second: Second | None, processes: int | None = None) -> None:
+        """At most `processes` help, one for each processor unless said; with less than two nobody does."""
+        self._rules, self._second = rules, second
+        self._most = _processors() if processes is None else processes
+        self._pool: ProcessPoolExecutor | None = None
+        self._careful = asyncio.Lock()
+        self._ready: asyncio.Future[None] | None = None
+        self._bytes = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._ready is not None:
+            self._ready.cancel()
+        if self._pool is not None:
+            _end(self._pool)
+
+    async def take(self, task: Task) -> Taken:
+        """Take in one document, here or elsewhere."""
+        self._bytes += len(task.body)
+        if self._most > 1 and self._pool is None and self._bytes >= ENOUGH:
+            self._pool = self._start(self._most)
+            self._ready = asyncio.wrap_future(self._pool.submit(ready))
+        large = len(task.body) >= ENOUGH
+        if self._pool is None or (not large and self._ready is not None and not self._ready.done()):
+            return taking.take(task, self._rules, self._second)
+        pool = self._pool
+        try:
+            return await self._elsewhere(pool, task)
+        except (BrokenExecutor, TimeoutError):
+            # Perhaps this document's doing, perhaps that of one which it stood behind.
+            return await self._once_more(pool, task)
+
+    def judge(self, items: Sequence[Item]) -> list[Judged]:
+        """Judge items here."""
+        return taking.judge_all(items, self._rules, self._second)
+
+    async def _elsewhere(self, pool: ProcessPoolExecutor, task: Task) -> Taken:
+        async with asyncio.timeout(ENDLESS):
+            return await asyncio.wrap_future(pool.submit(take_here, task))
+
+    async def _once_more(self, broken: ProcessPoolExecutor, task: Task) -> Taken:
+        """Take in what was under way when a process died, each in a process that it can only kill for itself."""
+        async with self._careful:
+            if self._pool is broken:
+                _end(broken)
+                self._pool, self._ready = self._start(self._most), None
+            single = self._start(1)
+            try:
+                return await self._elsewhere(single, task)
+            except BrokenExecutor:
+                return Taken(failure=Failure("could not be read: the process that read it died"))
+            except TimeoutError:
+                return Taken(failure=Failure(f"could not be read within {ENDLESS:g} s"))
+            finally:
+                _end(single)
+
+    def _start(self, most: int) -> ProcessPoolExecutor:
+        # `spawn`: this process may have threads, which a forked one would hold locks of.
+        return ProcessPoolExecutor(most, get_context("spawn"), prepare, (self._rules, self._second))
+
+
+# ---------------------------------------------------------------- in another process
+
+_tools: tuple[Rules, Second | None] | None = None
+
+
+def prepare(rules: Rules, second: Second | None) -> None:
+    """Get ready, in a process that takes in documents for another, and end when that ends."""
+    global _tools
+    _tools = rules, second
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def take_here(task: Task) -> Taken:
+    """Take in one document, in a process that is ready."""
+    assert _tools is not None  # noqa: S101 (the pool prepares each process)
+    return taking.take(task, *_tools)
+
+
+def ready() -> None:
+    """Do nothing: what a process answers first."""
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would wait for work for ever."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+# ---------------------------------------------------------------- the pool
+
+
+def _processors() -> int:
+    with suppress(AttributeError):  # not on every system
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _end(pool: ProcessPoolExecutor) -> None:
+    """End a pool at once, whatever its processes are doing."""
+    processes = list((pool._processes or {}).values())  # as `kill_workers` of Python 3.14 does
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        with suppress(Exception):  # it may have ended by itself
+            process.kill()

@@ -1,0 +1,298 @@
+"""One round of polling: what is due is asked, what is new in the answers is judged, and all is written down.
+
+    states → due → fetch → (unchanged?) → cut → take (here, or in other processes) → known? → pages → save
+
+A few documents are taken in here, one after the other; many, or large ones, in other processes. One writer: this one.
+A feed's items and its state are one transaction. This module itself is light: what a poll of nothing does not need is
+imported when there is something.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from monitor.errors import MonitorError
+from monitor.feeds import politeness
+from monitor.model import (
+    Failure,
+    Feed,
+    FeedState,
+    Fetched,
+    Item,
+    Judged,
+    NotModified,
+    Outcome,
+    Response,
+)
+
+if TYPE_CHECKING:
+    from monitor.config import Settings
+    from monitor.feeds.fetch import Fetcher
+    from monitor.hands import Hands
+    from monitor.match.blend import Second
+    from monitor.store import Store
+    from monitor.taking import Taken
+
+Clock = Callable[[], datetime]
+Due = list[tuple[Feed, FeedState]]
+
+MOST_SPACED = timedelta(minutes=1)
+"""A round asks no more feeds of one host than can be spaced in so long: the rest stay due, and others do not wait."""
+UNDER_WAY = 16
+"""So many answers are being taken in at once."""
+GRACE = 2.0
+"""Seconds that what is being taken in has to end when the worker is told to."""
+
+
+def due_feeds(settings: Settings, store: Store, now: datetime, *, everything: bool = False) -> Due:
+    """Return the feeds to ask now, with their states, those that wait longest first; all of them for `everything`."""
+    states = store.feed_states()
+    due = [
+        (feed, states.get(feed.url) or FeedState(feed.url))
+        for feed in settings.enabled
+        if everything or politeness.is_due(states.get(feed.url), feed, now)
+    ]
+    if everything:
+        return due
+    due.sort(key=lambda pair: pair[1].due.timestamp() if pair[1].due else 0.0)
+    return _spaced(due, settings)
+
+
+def _spaced(due: Due, settings: Settings) -> Due:
+    """Leave out what one host could not be asked within a minute."""
+    from urllib.parse import urlsplit
+
+    spacing = settings.manners.spacing
+    most = max(1, MOST_SPACED // spacing) if spacing else len(due)
+    if len(due) <= most:
+        return due
+    from monitor.feeds.guard import Guard
+
+    guard = Guard(settings.manners.allow)
+    counts: dict[str, int] = {}
+    kept = []
+    for feed, state in due:
+        host = urlsplit(feed.url).hostname or ""
+        counts[host] = counts.get(host, 0) + 1
+        if counts[host] <= most or guard.is_own(host):
+            kept.append((feed, state))
+    return kept
+
+
+def poll(
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    *,
+    second: Second | None = None,
+    everything: bool = False,
+    stop: threading.Event | None = None,
+    deadline: float | None = None,
+    processes: int | None = None,
+    tell: Callable[[Outcome], None] = lambda outcome: None,
+    due: Due | None = None,
+) -> list[Outcome]:
+    """Poll the feeds that are due (or all), and return what came of each.
+
+    `deadline` (seconds) stands in for each feed's `timeout`; at most `processes` help with what is much, one for each
+    processor unless said.
+    """
+    due = due_feeds(settings, store, clock(), everything=everything) if due is None else due
+    if not due:
+        return []
+    from monitor.feeds.fetch import Fetcher
+    from monitor.hands import Hands
+
+    async def run() -> list[Outcome]:
+        async with Fetcher(settings.manners, deadline) as fetcher, Hands(settings.rules, second, processes) as hands:
+            round_ = Round(settings, store, clock, fetcher, hands)
+            return await round_.go(due, stop, tell)
+
+    with store.often():
+        return asyncio.run(run())
+
+
+class Round:
+    """One round of polling."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock, fetcher: Fetcher, hands: Hands) -> None:
+        self._settings, self._store, self._clock = settings, store, clock
+        self._fetcher, self._hands = fetcher, hands
+
+    async def go(self, due: Due, stop: threading.Event | None, tell: Callable[[Outcome], None]) -> list[Outcome]:
+        """Ask the feeds and take in each answer as it comes."""
+        before = {feed.url: state for feed, state in due}
+        outcomes: list[Outcome] = []
+        running: set[asyncio.Task[Outcome]] = set()
+
+        def collect(done: set[asyncio.Task[Outcome]]) -> None:
+            for task in done:
+                outcome = task.result()
+                tell(outcome)
+                outcomes.append(outcome)
+
+        try:
+            async with aclosing(self._fetcher.answers(due, stop)) as answers:
+                async for feed, response in answers:
+                    running.add(asyncio.create_task(self._settle_safely(feed, before[feed.url], response)))
+                    if len(running) >= UNDER_WAY:
+                        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                        collect(done)
+            while running:
+                stopping = stop is not None and stop.is_set()
+                done, running = await asyncio.wait(running, timeout=GRACE if stopping else 0.5)
+                collect(done)
+                if stopping:
+                    break
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+        return outcomes
+
+    async def _settle_safely(self, feed: Feed, state: FeedState, response: Response) -> Outcome:
+        """Settle one answer; a bug that one document sets off fails its feed and no other, and backs off so."""
+        try:
+            return await self._settle(feed, state, response)
+        except MonitorError:
+            raise
+        except Exception as e:
+            import structlog
+
+            structlog.get_logger().exception("a feed could not be taken in; this is a bug", feed=feed.address)
+            reason = f"could not be taken in, by a fault of this program ({type(e).__name__})"
+            return self._failed(feed, state, Failure(reason, seconds=response.seconds))
+
+    async def _settle(self, feed: Feed, state: FeedState, response: Response) -> Outcome:
+        """Take in one answer: judge what is new in it and save that together with the feed's state."""
+        if isinstance(response, Failure):
+            return self._failed(feed, state, response)
+        if isinstance(response, NotModified):
+            return self._unchanged(feed, state, response)
+        body_hash = sha256(response.body).hexdigest()
+        if body_hash == state.body_hash:
+            return self._unchanged(feed, state, response, body_hash)
+        return await self._read(feed, state, response, body_hash)
+
+    async def _read(
+        self, feed: Feed, state: FeedState, response: Fetched, body_hash: str, *, whole: bool = False
+    ) -> Outcome:
+        """Take in a document that changed; `whole`: without cutting out what was seen."""
+        from monitor.feeds.delta import cut
+        from monitor.taking import Task
+
+        now = self._clock()
+        piece = None if state.seen is None else cut(response.body, b"" if whole else state.seen)
+        if piece and not piece.left:
+            look = politeness.Look(seen=piece.hashes, entries=piece.total, hints=None)
+            return self._unchanged(feed, state, response, body_hash, look)
+        # A feed that never had an entry has not been seen yet.
+        last_ok = state.last_ok if state.newest_key or self._store.knows(feed.url) else None
+        kind = {"content-type": response.headers["content-type"]} if "content-type" in response.headers else {}
+        body = piece.rest if piece else response.body
+        taken = await self._hands.take(Task(feed, body, kind, response.url, now, last_ok, undecided=feed.fulltext))
+        if taken.failure:
+            return self._failed(feed, state, replace(taken.failure, seconds=response.seconds))
+        known = self._store.known(feed.url, [item.key for item in taken.items])
+        cut_out = piece is not None and piece.known > 0
+        if cut_out and any(item.key in known and known[item.key][1] != item.link for item in taken.items):
+            # Perhaps no edit, but a feed that writes one key into all its entries: told apart only side by side.
+            return await self._read(feed, state, response, body_hash, whole=True)
+        new, changed = await self._judged(feed, taken, known)
+        look = _look(state, taken, piece.hashes if piece else b"", len(new), overlap=cut_out or bool(known))
+        total = piece.total if piece else len(taken.items)
+        look = replace(look, entries=total)
+        if not look.odd and politeness.clock_is_off(response.headers, now):
+            look = replace(look, odd="clock")
+        after = politeness.after_success(
+            state, feed, response, now, body_hash=body_hash, look=look, manners=self._settings.manners
+        )
+        self._store.save_poll(after, new, changed)
+        return Outcome(
+            feed,
+            "ok",
+            entries=total,
+            new=len(new),
+            changed=len(changed),
+            hits=sum(judged.verdict.covered for judged in new),
+            seconds=response.seconds,
+        )
+
+    async def _judged(
+        self, feed: Feed, taken: Taken, known: dict[str, tuple[str, str]]
+    ) -> tuple[list[Judged], list[Judged]]:
+        """Return what was never seen, and what was seen with other words, judged."""
+        from monitor.store import fingerprint
+
+        def differs(item: Item) -> bool:
+            return item.key not in known or known[item.key][0] != fingerprint(item)
+
+        if taken.judged or not taken.items:
+            judged = [one for one in taken.judged if differs(one.item)]
+        else:
+            items = await self._with_pages(feed, [item for item in taken.items if differs(item)], known)
+            judged = self._hands.judge(items)
+        fresh = {one.item.key: one for one in reversed(judged) if one.item.key not in known}
+        return list(fresh.values())[::-1], [one for one in judged if one.item.key in known]
+
+    async def _with_pages(self, feed: Feed, items: list[Item], known: dict[str, tuple[str, str]]) -> list[Item]:
+        """Read the pages of items that may be news; the others keep what the feed says of them."""
+        from monitor.articles import read_pages
+
+        wanted = [item for item in items if not item.backlog]
+        texts = await read_pages(self._fetcher, feed, [item.link for item in wanted if item.link])
+        return [replace(item, text=texts.get(item.link, "")) if not item.backlog else item for item in items]
+
+    def _unchanged(
+        self,
+        feed: Feed,
+        state: FeedState,
+        response: NotModified | Fetched,
+        body_hash: str = "",
+        look: politeness.Look | None = None,
+    ) -> Outcome:
+        self._store.save_poll(
+            politeness.after_success(
+                state,
+                feed,
+                response,
+                self._clock(),
+                body_hash=body_hash,
+                look=look,
+                manners=self._settings.manners,
+            )
+        )
+        return Outcome(feed, "unchanged", entries=look.entries if look else 0, seconds=response.seconds)
+
+    def _failed(self, feed: Feed, state: FeedState, failure: Failure) -> Outcome:
+        self._store.save_poll(politeness.after_failure(state, feed, failure, self._clock(), self._settings.manners))
+        return Outcome(feed, "failed", reason=failure.reason, seconds=failure.seconds, trouble=str(failure.trouble))
+
+
+def _look(state: FeedState, taken: Taken, hashes: bytes, new: int, *, overlap: bool) -> politeness.Look:
+    """Say what a document showed; `overlap`: something in it was known.
+
+    Entries were missed when nothing in it is known and all of it is later than the latest entry before: a window that
+    moved on. An entry that was withdrawn leaves its elders in the feed.
+    """
+    dated = [item for item in taken.items if item.dated]
+    latest = max(dated, key=lambda item: item.published, default=None)
+    earliest = min((item.published for item in dated), default=None)
+    moved_on = state.newest is None or earliest is None or earliest > state.newest
+    return politeness.Look(
+        title=taken.title,
+        seen=None if taken.shared else hashes,
+        new=new,
+        newest=latest.published if latest else None,
+        newest_key=latest.key if latest else taken.items[0].key if taken.items else "",
+        gap=bool(taken.items) and bool(state.newest_key) and not overlap and moved_on,
+        odd=taken.odd,
+        hints=taken.hints,
+    )
