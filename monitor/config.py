@@ -391,7 +391,7 @@ def fingerprint(path: Path) -> str:
     Raises:
         ConfigError: the file cannot be read.
     """
-    return sha256(_bytes(path)).hexdigest()
+    return sha256(bytes_of(path)).hexdigest()
 
 
 def load(path: Path) -> Settings:
@@ -400,7 +400,15 @@ def load(path: Path) -> Settings:
     Raises:
         ConfigError: the file cannot be read or has faults; it carries all of them.
     """
-    raw = _bytes(path)
+    return understood(path, bytes_of(path))
+
+
+def understood(path: Path, raw: bytes) -> Settings:
+    """Read what stands in feeds.yaml, or will stand there.
+
+    Raises:
+        ConfigError: it has faults; it carries all of them.
+    """
     tree = read_yaml(path, raw)
     if not isinstance(tree, CommentedMap):
         raise ConfigError(str(path), (Fault("the file must hold keys such as feeds:, coverage: and themes:", 1, 1),))
@@ -445,7 +453,12 @@ def made_up(title: str, summary: str = "", language: str = "", outlet: str = "")
     return Item("", "", "", title, summary, outlet, language or language_of(f"{title} {summary}"), epoch, epoch)
 
 
-def _bytes(path: Path) -> bytes:
+def bytes_of(path: Path) -> bytes:
+    """Return the bytes of feeds.yaml.
+
+    Raises:
+        ConfigError: it cannot be read; says what to do.
+    """
     try:
         return path.read_bytes()
     except FileNotFoundError as e:
