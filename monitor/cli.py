@@ -13,13 +13,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from monitor import __version__
+from monitor.cli_common import Paths as _Paths
+from monitor.cli_common import database as _database
+from monitor.cli_common import fault as _fault
+from monitor.cli_common import now as _now
+from monitor.cli_common import print_table as _print_table
+from monitor.cli_common import say as _say
+from monitor.cli_common import settings as _settings
+from monitor.cli_feeds import feeds_app
 from monitor.errors import ConfigError, Fault, MonitorError
 
 if TYPE_CHECKING:
@@ -44,16 +51,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-feeds_app = typer.Typer(help="The feeds that are watched.", no_args_is_help=True)
 app.add_typer(feeds_app, name="feeds")
-
-
-class _Paths:
-    """Where the configuration and the data are; set by the options before the command."""
-
-    config = Path("feeds.yaml")
-    data = Path("data")
-
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", envvar="MONITOR_CONFIG", metavar="FILE", help="The feeds.yaml to use.")
@@ -671,28 +669,6 @@ def _print_scores(head: str, examples: list[Example], verdicts: list[Verdict], t
 # ---------------------------------------------------------------- looking after it
 
 
-@feeds_app.command("list")
-def feeds_list() -> None:
-    """Show each feed with its last polls."""
-    from monitor.store import Store
-
-    settings = _settings()
-    with Store(_database()) as store:
-        states = store.feed_states()
-    rows = []
-    for feed in settings.feeds:
-        state = states.get(feed.url)
-        if not feed.enabled:
-            word = "disabled"
-        elif state is None:
-            word = "not polled yet"
-        else:
-            word = f"failed {state.failures} times: {state.error}" if state.failures else "ok"
-        last = f"{state.last_ok:%Y-%m-%d %H:%M}" if state and state.last_ok else "never"
-        rows.append((feed.name or (state.title if state else "") or feed.url, last, word, feed.url))
-    _print_table(("feed", "last answer (UTC)", "state", "address"), rows)
-
-
 @app.command("send-test")
 def send_test(address: Annotated[str, typer.Argument(help="Who gets the test mail.")]) -> None:
     """Send one mail through the real settings and say what the server answered."""
@@ -785,26 +761,10 @@ def version() -> None:
 # ---------------------------------------------------------------- helpers
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _settings() -> Settings:
-    from monitor import config
-
-    return config.load(_Paths.config)
-
-
 def _second(settings: Settings) -> Second | None:
     from monitor.advice import advice
 
     return advice(settings, _Paths.data).second
-
-
-def _database() -> Path:
-    from monitor.store import FILE_NAME
-
-    return _Paths.data / FILE_NAME
 
 
 def _outbox() -> Path:
@@ -833,20 +793,12 @@ def _sender(mail: MailSettings) -> Sender:
     )
 
 
-def _fault(message: str) -> ConfigError:
-    return ConfigError(str(_Paths.config), (Fault(message),))
-
-
 def _warn_of_strangers() -> None:
     """Name MONITOR_ variables that nothing reads: most likely typing errors."""
     from monitor import environment
 
     for line in environment.unknown_variables(os.environ):
         _say(line)
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def _told(edition: Edition) -> str:
@@ -895,23 +847,6 @@ def _print_outcomes(outcomes: list[Outcome]) -> None:
         f"{len(outcomes)} feeds: {len(outcomes) - failed} answered, {failed} failed; "
         f"{sum(o.new for o in outcomes)} new items, {sum(o.hits for o in outcomes)} hits"
     )
-
-
-def _print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    """Print a table: fitted to a terminal, tab-separated and whole in a pipe."""
-    if not sys.stdout.isatty():
-        for row in (heads, *rows):
-            print("\t".join(row))
-        return
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(*heads, box=SIMPLE_HEAD)
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
 
 
 def main() -> None:
