@@ -14,7 +14,7 @@ from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
     from monitor.lists import NewFeed
-    from monitor.model import Failure, Fetched
+    from monitor.model import Failure, FeedTrouble, Fetched
 
 PATIENCE = 15.0
 """Seconds for one answer while somebody waits."""
@@ -26,24 +26,31 @@ FeedArgument = Annotated[str, typer.Argument(metavar="FEED", help="Its address, 
 
 @feeds_app.command("list")
 def feeds_list() -> None:
-    """Show each feed with its last polls."""
+    """Show each feed: its state, when it last answered, when it is asked next, and what is wrong."""
+    from monitor import worker
+    from monitor.feeds import condition
     from monitor.store import Store
 
-    now_used = settings()
+    used, at = settings(), now()
     with Store(database()) as store:
         states = store.feed_states()
+        found = worker.troubles_of(used, store, states, at)
     rows = []
-    for feed in now_used.feeds:
+    for feed in used.feeds:
         state = states.get(feed.url)
-        if not feed.enabled:
-            word = "disabled"
-        elif state is None:
-            word = "not polled yet"
-        else:
-            word = f"failed {state.failures} times: {state.error}" if state.failures else "ok"
+        word = condition.state_in_words(feed, state, found.get(feed.url, ()))
+        remark = "; ".join(_in_words(trouble) for trouble in found.get(feed.url, ())) or (state.error if state else "")
         last = f"{state.last_ok:%Y-%m-%d %H:%M}" if state and state.last_ok else "never"
-        rows.append((feed.name or (state.title if state else "") or feed.url, last, word, feed.url))
-    print_table(("feed", "last answer (UTC)", "state", "address"), rows)
+        due = f"{state.due:%Y-%m-%d %H:%M}" if state and state.due and feed.enabled else ""
+        name = feed.name or (state.title if state else "") or feed.address
+        rows.append((name, word, last, due, remark, feed.address))
+    print_table(("feed", "state", "last answer (UTC)", "next", "remark", "address"), rows)
+
+
+def _in_words(trouble: FeedTrouble) -> str:
+    from monitor.digest.labels import wrong
+
+    return wrong("en", trouble, f"{trouble.since:%Y-%m-%d}" if trouble.since else "")
 
 
 @feeds_app.command("add")
@@ -178,14 +185,24 @@ def get(urls: Sequence[str]) -> Mapping[str, Fetched | Failure]:
     """Ask addresses at once; an answer for each. The one place where these commands meet the network."""
     import asyncio
     from contextlib import aclosing
+    from dataclasses import replace
+    from datetime import timedelta
 
+    from monitor.errors import ConfigError
     from monitor.feeds.fetch import fetch_all
-    from monitor.model import Failure, Feed, FeedState, Fetched
+    from monitor.model import Failure, Feed, FeedState, Fetched, Manners
+
+    try:
+        manners = settings().manners
+    except ConfigError:
+        manners = Manners()  # a site's feeds can be found while feeds.yaml is broken
+
+    manners = replace(manners, spacing=timedelta(seconds=0.2))  # some addresses once, while somebody waits
 
     async def ask() -> dict[str, Fetched | Failure]:
         answers: dict[str, Fetched | Failure] = {}
         asked = [(Feed(url), FeedState(url)) for url in urls]
-        async with aclosing(fetch_all(asked, deadline=PATIENCE)) as responses:
+        async with aclosing(fetch_all(asked, deadline=PATIENCE, manners=manners)) as responses:
             async for feed, response in responses:
                 answers[feed.url] = response if isinstance(response, Fetched | Failure) else Failure("not modified")
         return answers

@@ -27,7 +27,7 @@ from monitor.model import Delivery, DigestPlan, Edition, FeedState, FeedTrouble,
 from monitor.polling import Clock, poll
 from monitor.store import Store
 
-__all__ = ["Clock", "deliver", "digest", "feed_troubles", "make_edition", "meet_digests", "poll", "tidy"]
+__all__ = ["Clock", "deliver", "digest", "feed_troubles", "make_edition", "meet_digests", "poll", "tidy", "troubles_of"]
 
 FIRST_EDITION = timedelta(hours=24)
 """How far back the first edition of a digest reaches."""
@@ -94,8 +94,18 @@ def feed_troubles(
     settings: Settings, store: Store, states: Mapping[str, FeedState], now: datetime
 ) -> list[FeedTrouble]:
     """Return what is wrong with the feeds that are polled."""
-    arrivals = {feed.url: store.arrivals(feed.url) for feed in settings.enabled}
-    return condition.troubles(settings.enabled, states, arrivals, settings.thresholds, now)
+    return [trouble for found in troubles_of(settings, store, states, now).values() for trouble in found]
+
+
+def troubles_of(
+    settings: Settings, store: Store, states: Mapping[str, FeedState], now: datetime
+) -> dict[str, list[FeedTrouble]]:
+    """Return what is wrong with each feed that was polled, by its address."""
+    return {
+        feed.url: condition.trouble_of(feed, states[feed.url], store.arrivals(feed.url), settings.thresholds, now)
+        for feed in settings.enabled
+        if feed.url in states
+    }
 
 
 def digest(

@@ -36,7 +36,7 @@ def test_a_feed_is_added_disabled_enabled_and_removed(shell: Shell) -> None:
     entry = "  - name: B & C\n    url: https://b.example/rss\n    language: zh\n    every: 2h\n"
     assert text_of(shell) == before.replace("coverage:", f"{entry}coverage:")
     assert shell("feeds", "disable", "b & c").stdout == "disabled: b & c\n"
-    assert shell("feeds", "list").stdout.splitlines()[-1].split("\t")[2] == "disabled"
+    assert shell("feeds", "list").stdout.splitlines()[-1].split("\t")[1] == "disabled"
     assert shell("feeds", "disable", "B & C").stdout == "B & C is disabled already; nothing was changed\n"
     assert shell("feeds", "enable", "https://b.example/rss").returncode == 0
     assert text_of(shell) == before.replace("coverage:", f"{entry}coverage:")
@@ -73,8 +73,8 @@ def test_a_mistake_is_one_readable_line(shell: Shell, words: tuple[str, ...], st
 def test_the_last_feed_and_a_known_one_are_refused(shell: Shell) -> None:
     """With the line where it stands."""
     known = shell.server.url("/one.xml")
-    assert shell("feeds", "add", known).stderr == f"feeds.yaml:6: {known} is there already\n"
-    assert "feeds.yaml:6: this is the only feed, and one is needed" in shell("feeds", "remove", known).stderr
+    assert shell("feeds", "add", known).stderr == f"feeds.yaml:8: {known} is there already\n"
+    assert "feeds.yaml:8: this is the only feed, and one is needed" in shell("feeds", "remove", known).stderr
 
 
 def test_the_feeds_of_a_site_are_found_and_one_is_added(shell: Shell) -> None:

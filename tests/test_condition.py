@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.feeds.condition import trouble_of, troubles
+from monitor.feeds.condition import trouble_of
 from monitor.model import Feed, FeedState, FeedTrouble, Thresholds, Trouble
 
 UNTIL = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
@@ -21,14 +21,13 @@ FEED = Feed("https://news.example.com/rss", name="Example News")
 def troubled(feed: Feed = FEED, **state: object) -> list[FeedTrouble]:
     """Return what the reader is told of a feed in this state."""
     known = FeedState(feed.url, last_polled=UNTIL, **state)  # type: ignore[arg-type]
-    return troubles([feed], {feed.url: known}, {}, LIMITS, UNTIL)
+    return trouble_of(feed, known, (), LIMITS, UNTIL)
 
 
 def test_a_healthy_feed_is_no_trouble() -> None:
     """Nor one that was never asked."""
     assert troubled(last_ok=UNTIL) == []
     assert troubled() == []
-    assert troubles([FEED], {}, {}, LIMITS, UNTIL) == []
 
 
 @pytest.mark.parametrize("failures", [1, 2])
@@ -56,12 +55,6 @@ def test_a_feed_without_a_name_is_called_by_its_title_or_host() -> None:
     bare = Feed("https://news.example.com/rss")
     assert troubled(bare, failures=9, title="Its Title")[0].name == "Its Title"
     assert troubled(bare, failures=9)[0].name == "news.example.com"
-
-
-def test_only_configured_feeds_are_named() -> None:
-    """A feed that was taken out of the file troubles nobody."""
-    gone = FeedState("https://gone.example.com/rss", failures=9)
-    assert troubles([FEED], {gone.url: gone}, {}, LIMITS, UNTIL) == []
 
 
 # ------------------------------------------------------------------ silence

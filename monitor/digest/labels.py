@@ -11,6 +11,8 @@ import datetime as dt
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from monitor.model import FeedTrouble, Trouble
+
 Label = str | tuple[str, str]
 
 ENGLISH: Mapping[str, Label] = {
@@ -241,6 +243,15 @@ def say(language: str, key: str, **values: object) -> str:
     if isinstance(label, tuple):
         label = label[0] if values.get("n") == 1 else label[1]
     return label.format(**values)
+
+
+def wrong(language: str, trouble: FeedTrouble, since: str) -> str:
+    """Return what is wrong with a feed, without its name; `since` is the time in words."""
+    if trouble.kind is Trouble.FAILING:
+        return trouble.reason
+    key = f"feed_{trouble.reason if trouble.kind is Trouble.DATES else trouble.kind}"
+    usual = duration(language, trouble.usual) if trouble.usual else ""
+    return say(language, key, since=since, usual=usual, reason=trouble.reason)
 
 
 def date(language: str, at: dt.date) -> str:

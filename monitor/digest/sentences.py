@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
 
-from monitor.digest.labels import duration, moment, say
+from monitor.digest.labels import duration, moment, say, wrong
 from monitor.digest.prose import clean, cut
 from monitor.model import Edition, FeedTrouble, Trouble
 
@@ -92,12 +92,8 @@ class Sentences:
 
     def trouble(self, trouble: FeedTrouble) -> str:
         """What is wrong with one feed, with its name, to the full stop."""
-        reason, since = cut(trouble.reason, 120), self._moment(trouble.since) if trouble.since else ""
-        if trouble.kind is not Trouble.FAILING:
-            key = f"feed_{trouble.reason if trouble.kind is Trouble.DATES else trouble.kind}"
-            usual = duration(self._language, trouble.usual) if trouble.usual else ""
-            reason = self._say(key, since=since, usual=usual, reason=reason)
-        what = f"{cut(trouble.name, 60)}{self._say('colon')}{reason}"
+        since = self._moment(trouble.since) if trouble.since else ""
+        what = f"{cut(trouble.name, 60)}{self._say('colon')}{cut(wrong(self._language, trouble, since), 200)}"
         if since and trouble.broken:
             what = self._say("since", what=what, since=since)
         return what + self._say("stop")

@@ -5,7 +5,7 @@ One blip is not a report: each trouble has a threshold (`health` in feeds.yaml).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
 from statistics import median
@@ -24,25 +24,13 @@ def called(feed: Feed, state: FeedState | None) -> str:
     return feed.name or (state.title if state else "") or urlsplit(feed.url).hostname or feed.address
 
 
-def troubles(
-    feeds: Iterable[Feed],
-    states: Mapping[str, FeedState],
-    arrivals: Mapping[str, Sequence[datetime]],
-    thresholds: Thresholds,
-    now: datetime,
-) -> list[FeedTrouble]:
-    """Return what a reader should know of the feeds; `arrivals` are the times of their news, the newest first."""
-    found = []
-    for feed in feeds:
-        if state := states.get(feed.url):
-            found += trouble_of(feed, state, arrivals.get(feed.url, ()), thresholds, now)
-    return found
-
-
 def trouble_of(
     feed: Feed, state: FeedState, arrivals: Sequence[datetime], thresholds: Thresholds, now: datetime
 ) -> list[FeedTrouble]:
-    """Return what is wrong with one feed: that it is broken, or else all that keeps it from serving."""
+    """Return what is wrong with one feed: that it is broken, or else all that keeps it from serving.
+
+    `arrivals` are the times of its news, the newest first.
+    """
     name = called(feed, state)
     if state.failures:
         kind = Trouble(state.trouble or Trouble.FAILING)
