@@ -20,11 +20,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-from pydantic import TypeAdapter
-from sqlite_utils import Database, Migrations
-from sqlite_utils.db import Table
+from typing import TYPE_CHECKING, Any, Self
 
 from monitor.errors import NewerDatabaseError, StoreError
 from monitor.model import (
@@ -49,6 +45,9 @@ from monitor.model import (
     Verdict,
 )
 
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
 FILE_NAME = "monitor.db"
 """What the database is called in its data folder."""
 BUSY_SECONDS = 30
@@ -57,146 +56,15 @@ CLOCK_SLACK = timedelta(hours=1)
 YOUNG = timedelta(days=7)
 """How long after it was first seen an item can still become news by an edit of its words."""
 
-migrations = Migrations("monitor")
-
-
-@migrations()
-def m001_feeds_items_verdicts(db: Database) -> None:
-    """Create what polling writes."""
-    _table(db, "feeds").create(
-        {
-            "url": str, "title": str, "etag": str, "last_modified": str, "body_hash": str, "due": str,
-            "last_polled": str, "last_ok": str, "failures": int, "failing_since": str, "error": str,
-        },
-        pk="url",
-    )  # fmt: skip
-    items = _table(db, "items").create(
-        {
-            "id": int, "feed_url": str, "key": str, "link": str, "title": str, "summary": str, "outlet": str,
-            "language": str, "published": str, "dated": int, "first_seen": str, "backlog": int, "fingerprint": str,
-        },
-        pk="id",
-        not_null={"feed_url", "key"},
-    )  # fmt: skip
-    items.create_index(["feed_url", "key"], unique=True)
-    items.create_index(["first_seen"])
-    items.create_index(["link"])
-    _table(db, "verdicts").create(
-        {"item_id": int, "covered": int, "score": float, "reason": str, "judged": str},
-        pk="item_id",
-        foreign_keys=[("item_id", "items", "id")],
-    )
-    _table(db, "verdicts").create_index(["covered"])
-    _table(db, "item_themes").create(
-        {"item_id": int, "theme": str, "score": float},
-        pk=("item_id", "theme"),
-        foreign_keys=[("item_id", "items", "id")],
-    )
-    evidence = _table(db, "evidence").create(
-        {"item_id": int, "clause": str, "keyword": str, "field": str, "start": int, "end": int},
-        foreign_keys=[("item_id", "items", "id")],
-    )
-    evidence.create_index(["item_id"])
-
-
-@migrations()
-def m002_digests_outbox(db: Database) -> None:
-    """Create what editions and deliveries write."""
-    _table(db, "digests").create({"name": str, "first_seen": str, "baseline": str}, pk="name")
-    editions = _table(db, "editions").create(
-        {
-            "id": int, "digest": str, "slot": str, "since": str, "until": str,
-            "subject": str, "stories": int, "reports": int, "messages": int,
-        },
-        pk="id",
-        foreign_keys=[("digest", "digests", "name")],
-    )  # fmt: skip
-    editions.create_index(["digest", "slot"], unique=True)  # NULLs differ: editions by hand have no slot
-    stories = _table(db, "stories").create(
-        {
-            "id": int, "edition_id": int, "digest": str, "position": int, "continues": int,
-            "lead_item_id": int, "title": str, "themes": str, "told": str,
-        },
-        pk="id",
-        foreign_keys=[("edition_id", "editions", "id"), ("lead_item_id", "items", "id")],
-    )  # fmt: skip
-    stories.create_index(["digest", "told"])
-    told = _table(db, "told").create(
-        {"digest": str, "item_id": int, "edition_id": int, "story_id": int},
-        pk=("digest", "item_id"),
-        foreign_keys=[("item_id", "items", "id"), ("edition_id", "editions", "id"), ("story_id", "stories", "id")],
-    )
-    told.create_index(["story_id"])
-    messages = _table(db, "messages").create(
-        {
-            "id": int, "edition_id": int, "message_id": str, "sender": str, "recipient": str,
-            "subject": str, "raw": bytes, "created": str,
-        },
-        pk="id",
-        foreign_keys=[("edition_id", "editions", "id")],
-    )  # fmt: skip
-    messages.create_index(["message_id"], unique=True)
-    deliveries = _table(db, "deliveries").create(
-        {
-            "id": int, "message_id": int, "state": str, "attempts": int, "doubts": int,
-            "next_try": str, "detail": str, "updated": str,
-        },
-        pk="id",
-        foreign_keys=[("message_id", "messages", "id")],
-    )  # fmt: skip
-    deliveries.create_index(["state", "next_try"])
-
-
-@migrations()
-def m003_jobs_and_notes(db: Database) -> None:
-    """Create what the worker says of itself."""
-    _table(db, "jobs").create({"name": str, "started": str, "finished": str, "succeeded": str, "error": str}, pk="name")
-    _table(db, "notes").create({"name": str, "text": str, "since": str}, pk="name")
-
-
-@migrations()
-def m004_second_opinion_labels(db: Database) -> None:
-    """Create what the second opinion says, and what readers say of items."""
-    verdicts = _table(db, "verdicts")
-    for column, kind in (
-        ("likelihood", float),
-        ("doubted", int),
-        ("alone", str),
-        ("reads_like", str),
-        ("withdrawn", str),
-    ):
-        verdicts.add_column(column, kind)
-    _table(db, "labels").create(
-        {
-            "key": str, "link": str, "title": str, "summary": str, "language": str, "outlet": str,
-            "relevant": int, "themes": str, "missed": int, "said": str,
-        },
-        pk="key",
-    )  # fmt: skip
-
-
-@migrations()
-def m005_kept_editions(db: Database) -> None:
-    """Create what an edition is made again from, and what the next ones compare themselves with."""
-    editions = _table(db, "editions")
-    for column, kind in (("counts", str), ("zone", str), ("frame", str), ("kept", bytes), ("templates", str)):
-        editions.add_column(column, kind)
-    _table(db, "template_sets").create({"hash": str, "files": bytes, "turn": int}, pk="hash")
-    items = _table(db, "items")
-    items.create_index(["feed_url", "first_seen"])
-
-
-@migrations()
-def m006_manners_and_conditions(db: Database) -> None:
-    """Create what politeness and the condition of feeds go by, and the articles' own texts."""
-    feeds = _table(db, "feeds")
-    for column, kind in (
-        ("trouble", str), ("pace", float), ("hint", float), ("skip", str), ("moved_to", str), ("moved_polls", int),
-        ("moved_since", str), ("gone", str), ("seen", bytes), ("newest", str), ("newest_key", str),
-        ("empty_polls", int), ("empty_since", str), ("odd_polls", int), ("odd", str), ("gaps", str),
-    ):  # fmt: skip
-        feeds.add_column(column, kind)
-    _table(db, "items").add_column("text", str)
+MIGRATIONS = (
+    "m001_feeds_items_verdicts",
+    "m002_digests_outbox",
+    "m003_jobs_and_notes",
+    "m004_second_opinion_labels",
+    "m005_kept_editions",
+    "m006_manners_and_conditions",
+)
+"""What `monitor.migrations` holds, in order: a database that has had all of them is opened without it."""
 
 
 class Store:
@@ -245,7 +113,6 @@ class Store:
             try:
                 # FULL: what `sending` says must be on the disk before the first byte goes to a mail server.
                 self._conn.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")
-                self._db = Database(self._conn)
                 self._migrate()
                 return
             except (sqlite3.OperationalError, StoreError) as e:
@@ -255,23 +122,33 @@ class Store:
                 time.sleep(0.02)
 
     def _migrate(self) -> None:
-        strange = [m.name for m in migrations.applied(self._db) if m.name not in _known_migrations()]
+        applied = self._applied()
+        strange = [name for name in applied if name not in MIGRATIONS]
         if strange:
             raise NewerDatabaseError(
                 f"{self.path}: was written by a later version of this program ({strange[-1]}); "
                 "update the program, or use another data folder"
             )
-        if migrations.pending(self._db):
+        if set(MIGRATIONS) - set(applied):
+            from monitor import migrations
+
             # One transaction for all, taken at once: two processes may open a new database together.
             with self._write():
-                migrations.apply(self._db)
+                migrations.apply(self._conn)
+
+    def _applied(self) -> list[str]:
+        """Return the names of the migrations that the database has had, as sqlite-utils keeps them."""
+        if not self._conn.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone():
+            return []
+        names = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'monitor' ORDER BY rowid"
+        return [name for (name,) in self._conn.execute(names)]
 
     @contextmanager
     def _write(self) -> Iterator[None]:
         """Do everything inside or nothing.
 
-        IMMEDIATE, which `Database.atomic()` has not: a transaction that reads first and writes later would fail at
-        once with SQLITE_BUSY when another job wrote meanwhile, whatever the time-out.
+        IMMEDIATE: a transaction that reads first and writes later would fail at once with SQLITE_BUSY when another job
+        wrote meanwhile, whatever the time-out.
         """
         try:
             self._conn.execute("BEGIN IMMEDIATE")
@@ -287,7 +164,9 @@ class Store:
 
     def _rows(self, sql: str, values: Sequence[Any] | dict[str, Any] = ()) -> list[dict[str, Any]]:
         try:
-            return list(self._db.query(sql, values))
+            cursor = self._conn.execute(sql, values)
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
         except sqlite3.Error as e:
             raise StoreError(f"{self.path}: cannot be read: {e}") from e
 
@@ -299,6 +178,16 @@ class Store:
 
     def _run(self, sql: str, values: Sequence[Any] = ()) -> int:
         return self._conn.execute(sql, values).rowcount
+
+    def _upsert(self, table: str, row: Mapping[str, Any]) -> None:
+        """Write a row whole, in place of the one that has the same key: its first column."""
+        names, marks = ", ".join(row), ", ".join("?" * len(row))
+        key, *others = row
+        fresh = ", ".join(f"{name} = excluded.{name}" for name in others)
+        self._run(
+            f"INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT ({key}) DO UPDATE SET {fresh}",  # noqa: S608
+            list(row.values()),
+        )
 
     # ------------------------------------------------------------ polling
 
@@ -410,8 +299,8 @@ class Store:
         Those that have `returned` to the configuration begin anew, and so do those met by a clock that ran ahead.
         """
         names = list(names)
-        known = {row["name"]: row["first_seen"] for row in self._rows("SELECT name, first_seen FROM digests")}
-        anew = [n for n in names if n not in known or n in returned or known[n] > _iso(now + CLOCK_SLACK)]
+        strangers = self.unmet_digests(names, now)
+        anew = [name for name in names if name in strangers or name in returned]
         if not anew:
             return
         with self._write():
@@ -421,6 +310,11 @@ class Store:
                     " DO UPDATE SET first_seen = excluded.first_seen, baseline = excluded.baseline",
                     (name, _iso(now), _iso(now - reach)),
                 )
+
+    def unmet_digests(self, names: Iterable[str], now: datetime) -> set[str]:
+        """Return those that were never met, or by a clock that ran ahead: what `meet_digests` has to do."""
+        known = {row["name"]: row["first_seen"] for row in self._rows("SELECT name, first_seen FROM digests")}
+        return {name for name in names if name not in known or known[name] > _iso(now + CLOCK_SLACK)}
 
     def last_edition(self, digest: str, now: datetime) -> datetime | None:
         """Return until when the digest has told, or since when it is known; None before `meet_digests`.
@@ -700,14 +594,14 @@ class Store:
     def save_label(self, label: Label) -> None:
         """Keep what a reader said of an item; it replaces what was said of the same item before."""
         row = {
-            **{name: _plain(getattr(label, name)) for name in Label.__dataclass_fields__},
             "key": label.key,
+            **{name: _plain(getattr(label, name)) for name in Label.__dataclass_fields__},
             "relevant": int(label.relevant),
             "missed": int(label.missed),
             "themes": None if label.themes is None else json.dumps(label.themes),
         }
         with self._write():
-            _table(self._db, "labels").upsert(row, pk="key")
+            self._upsert("labels", row)
 
     def forget_label(self, key: str) -> bool:
         """Take back what was said of the item of that address or title; False where nothing was."""
@@ -867,18 +761,10 @@ class Store:
 
 
 @cache
-def _known_migrations() -> frozenset[str]:
-    """Return the names of this version's migrations: to an empty database all of them are pending."""
-    empty = Database(memory=True)
-    try:
-        return frozenset(migration.name for migration in migrations.pending(empty))
-    finally:
-        empty.close()
-
-
-@cache
 def _editions() -> TypeAdapter[Edition]:
     """Return what writes editions and reads them; made when it is needed, for that takes as long as a poll."""
+    from pydantic import TypeAdapter
+
     return TypeAdapter(Edition)
 
 
@@ -919,10 +805,6 @@ def _told_story(row: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) ->
         summaries=tuple(r["summary"] for r in reports),
         times=tuple(_must(r["published"]) for r in reports),
     )
-
-
-def _table(db: Database, name: str) -> Table:
-    return db.table(name)
 
 
 def fingerprint(item: Item) -> str:

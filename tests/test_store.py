@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import NewerDatabaseError, StoreError
+from monitor.migrations import migrations
 from monitor.model import (
     DigestPlan,
     Edition,
@@ -29,7 +30,7 @@ from monitor.model import (
     Trend,
     Verdict,
 )
-from monitor.store import Store, fingerprint, migrations
+from monitor.store import MIGRATIONS, Store, fingerprint
 
 NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
 FEED = "https://feed.example.com/rss"
@@ -159,6 +160,12 @@ def test_migrations_are_numbered_in_order_and_documented() -> None:
     names = [migration.name for migration in migrations._migrations]
     assert [name[:4] for name in names] == [f"m{number:03d}" for number in range(1, len(names) + 1)]
     assert all(migration.fn.__doc__ for migration in migrations._migrations)
+
+
+def test_the_store_names_every_migration() -> None:
+    """It opens a database that has had all of them without looking at them."""
+    assert list(MIGRATIONS) == [migration.name for migration in migrations._migrations]
+    assert migrations.migrations_table == "_sqlite_migrations"
 
 
 def test_notes_stand_until_they_are_mended(store: Store) -> None:

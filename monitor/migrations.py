@@ -1,0 +1,166 @@
+"""The schema of the database, step by step; only ever appended to.
+
+Apart from `monitor.store`, which names them in `MIGRATIONS`, for sqlite-utils takes a fifth of a second to import and
+a database is brought up to date once in its life.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+from sqlite_utils.db import Table
+
+migrations = Migrations("monitor")
+
+
+@migrations()
+def m001_feeds_items_verdicts(db: Database) -> None:
+    """Create what polling writes."""
+    _table(db, "feeds").create(
+        {
+            "url": str, "title": str, "etag": str, "last_modified": str, "body_hash": str, "due": str,
+            "last_polled": str, "last_ok": str, "failures": int, "failing_since": str, "error": str,
+        },
+        pk="url",
+    )  # fmt: skip
+    items = _table(db, "items").create(
+        {
+            "id": int, "feed_url": str, "key": str, "link": str, "title": str, "summary": str, "outlet": str,
+            "language": str, "published": str, "dated": int, "first_seen": str, "backlog": int, "fingerprint": str,
+        },
+        pk="id",
+        not_null={"feed_url", "key"},
+    )  # fmt: skip
+    items.create_index(["feed_url", "key"], unique=True)
+    items.create_index(["first_seen"])
+    items.create_index(["link"])
+    _table(db, "verdicts").create(
+        {"item_id": int, "covered": int, "score": float, "reason": str, "judged": str},
+        pk="item_id",
+        foreign_keys=[("item_id", "items", "id")],
+    )
+    _table(db, "verdicts").create_index(["covered"])
+    _table(db, "item_themes").create(
+        {"item_id": int, "theme": str, "score": float},
+        pk=("item_id", "theme"),
+        foreign_keys=[("item_id", "items", "id")],
+    )
+    evidence = _table(db, "evidence").create(
+        {"item_id": int, "clause": str, "keyword": str, "field": str, "start": int, "end": int},
+        foreign_keys=[("item_id", "items", "id")],
+    )
+    evidence.create_index(["item_id"])
+
+
+@migrations()
+def m002_digests_outbox(db: Database) -> None:
+    """Create what editions and deliveries write."""
+    _table(db, "digests").create({"name": str, "first_seen": str, "baseline": str}, pk="name")
+    editions = _table(db, "editions").create(
+        {
+            "id": int, "digest": str, "slot": str, "since": str, "until": str,
+            "subject": str, "stories": int, "reports": int, "messages": int,
+        },
+        pk="id",
+        foreign_keys=[("digest", "digests", "name")],
+    )  # fmt: skip
+    editions.create_index(["digest", "slot"], unique=True)  # NULLs differ: editions by hand have no slot
+    stories = _table(db, "stories").create(
+        {
+            "id": int, "edition_id": int, "digest": str, "position": int, "continues": int,
+            "lead_item_id": int, "title": str, "themes": str, "told": str,
+        },
+        pk="id",
+        foreign_keys=[("edition_id", "editions", "id"), ("lead_item_id", "items", "id")],
+    )  # fmt: skip
+    stories.create_index(["digest", "told"])
+    told = _table(db, "told").create(
+        {"digest": str, "item_id": int, "edition_id": int, "story_id": int},
+        pk=("digest", "item_id"),
+        foreign_keys=[("item_id", "items", "id"), ("edition_id", "editions", "id"), ("story_id", "stories", "id")],
+    )
+    told.create_index(["story_id"])
+    messages = _table(db, "messages").create(
+        {
+            "id": int, "edition_id": int, "message_id": str, "sender": str, "recipient": str,
+            "subject": str, "raw": bytes, "created": str,
+        },
+        pk="id",
+        foreign_keys=[("edition_id", "editions", "id")],
+    )  # fmt: skip
+    messages.create_index(["message_id"], unique=True)
+    deliveries = _table(db, "deliveries").create(
+        {
+            "id": int, "message_id": int, "state": str, "attempts": int, "doubts": int,
+            "next_try": str, "detail": str, "updated": str,
+        },
+        pk="id",
+        foreign_keys=[("message_id", "messages", "id")],
+    )  # fmt: skip
+    deliveries.create_index(["state", "next_try"])
+
+
+@migrations()
+def m003_jobs_and_notes(db: Database) -> None:
+    """Create what the worker says of itself."""
+    _table(db, "jobs").create({"name": str, "started": str, "finished": str, "succeeded": str, "error": str}, pk="name")
+    _table(db, "notes").create({"name": str, "text": str, "since": str}, pk="name")
+
+
+@migrations()
+def m004_second_opinion_labels(db: Database) -> None:
+    """Create what the second opinion says, and what readers say of items."""
+    verdicts = _table(db, "verdicts")
+    for column, kind in (
+        ("likelihood", float),
+        ("doubted", int),
+        ("alone", str),
+        ("reads_like", str),
+        ("withdrawn", str),
+    ):
+        verdicts.add_column(column, kind)
+    _table(db, "labels").create(
+        {
+            "key": str, "link": str, "title": str, "summary": str, "language": str, "outlet": str,
+            "relevant": int, "themes": str, "missed": int, "said": str,
+        },
+        pk="key",
+    )  # fmt: skip
+
+
+@migrations()
+def m005_kept_editions(db: Database) -> None:
+    """Create what an edition is made again from, and what the next ones compare themselves with."""
+    editions = _table(db, "editions")
+    for column, kind in (("counts", str), ("zone", str), ("frame", str), ("kept", bytes), ("templates", str)):
+        editions.add_column(column, kind)
+    _table(db, "template_sets").create({"hash": str, "files": bytes, "turn": int}, pk="hash")
+    items = _table(db, "items")
+    items.create_index(["feed_url", "first_seen"])
+
+
+def apply(connection: sqlite3.Connection) -> None:
+    """Apply what the database has not had yet; the caller holds the write lock.
+
+    Raises:
+        sqlite3.Error: one of them cannot be applied.
+    """
+    migrations.apply(Database(connection))
+
+
+@migrations()
+def m006_manners_and_conditions(db: Database) -> None:
+    """Create what politeness and the condition of feeds go by, and the articles' own texts."""
+    feeds = _table(db, "feeds")
+    for column, kind in (
+        ("trouble", str), ("pace", float), ("hint", float), ("skip", str), ("moved_to", str), ("moved_polls", int),
+        ("moved_since", str), ("gone", str), ("seen", bytes), ("newest", str), ("newest_key", str),
+        ("empty_polls", int), ("empty_since", str), ("odd_polls", int), ("odd", str), ("gaps", str),
+    ):  # fmt: skip
+        feeds.add_column(column, kind)
+    _table(db, "items").add_column("text", str)
+
+
+def _table(db: Database, name: str) -> Table:
+    return db.table(name)
