@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from monitor import resources, sense
-from monitor.config import Settings
 from monitor.errors import MonitorError
 from monitor.match.blend import Second
 from monitor.match.opinion import FORMAT, RULES, SENSE, WORDS, Opinion, Sense, Weights
+from monitor.settings import Settings
 
 PLAIN, SEMANTIC = "opinion.json", "opinion-semantic.json"
 

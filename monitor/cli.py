@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -30,13 +30,13 @@ from monitor.cli_feeds import feeds_app
 from monitor.errors import ConfigError, Fault, MonitorError
 
 if TYPE_CHECKING:
-    from monitor.config import Settings
     from monitor.digest.mail import Sender
     from monitor.environment import MailSettings
     from monitor.explain import Mark
     from monitor.match.blend import Second
     from monitor.model import DigestPlan, Edition, Item, Label, Outcome, Verdict
     from monitor.press import Desk
+    from monitor.settings import Settings
     from monitor.store import Store
     from monitor.tune import Example
 
@@ -417,7 +417,7 @@ def evaluate(
     if opinion not in ("", "off", "add", "blend"):
         raise typer.BadParameter("off, add or blend", param_hint="--opinion")
     if opinion:
-        settings = replace(settings, second_opinion=settings.second_opinion.model_copy(update={"mode": opinion}))
+        settings = replace(settings, second_opinion=replace(settings.second_opinion, mode=cast(Any, opinion)))
     examples = tune.read_labels(gold)
     verdicts = tune.predict(examples, settings.rules, _second(settings))
     if predictions:

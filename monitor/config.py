@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
-from hashlib import sha256
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -27,6 +24,7 @@ from monitor.match.query import Query
 from monitor.match.rules import THRESHOLD, Company, Rules, Theme
 from monitor.match.syntax import compile_query
 from monitor.model import DigestPlan, Feed, Item, Manners, Thresholds, Verdict
+from monitor.settings import Examples, SecondOpinion, Settings, hash_of, read_bytes
 
 # ---------------------------------------------------------------- values
 
@@ -271,15 +269,16 @@ class ThemePart(_Part):
 
 
 Likelihood = Annotated[float, Field(gt=0, lt=1)]
+_USUAL = SecondOpinion()
 
 
 class SecondOpinionPart(_Part):
     """`second_opinion`: a mode alone, or these keys."""
 
-    mode: Literal["off", "add", "blend"] = "off"
-    sense: bool = True  # where the extra is installed
-    coverage: Likelihood = 0.5
-    theme: Likelihood = 0.45  # a little under even: a theme too many costs a reader less than one missed
+    mode: Literal["off", "add", "blend"] = _USUAL.mode
+    sense: bool = _USUAL.sense
+    coverage: Likelihood = _USUAL.coverage
+    theme: Likelihood = _USUAL.theme
 
     @model_validator(mode="before")
     @classmethod
@@ -338,51 +337,7 @@ class FilePart(_Part):
     health: HealthPart = HealthPart()
 
 
-# ---------------------------------------------------------------- what the program uses
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """feeds.yaml, checked and compiled. `fingerprint` is the hash of the file it was read from."""
-
-    path: Path
-    fingerprint: str
-    feeds: tuple[Feed, ...]
-    digests: tuple[DigestPlan, ...]
-    rules: Rules
-    titles: Mapping[str, Mapping[str, str]]
-    shorts: Mapping[str, Mapping[str, str]]
-    retention: timedelta
-    second_opinion: SecondOpinionPart = field(default_factory=SecondOpinionPart)
-    examples: Mapping[str, ExamplesPart] = field(default_factory=dict)
-    manners: Manners = field(default_factory=Manners)
-    thresholds: Thresholds = field(default_factory=Thresholds)
-
-    @property
-    def enabled(self) -> tuple[Feed, ...]:
-        """The feeds to poll."""
-        return tuple(feed for feed in self.feeds if feed.enabled)
-
-    def weight_of(self, item: Item) -> float:
-        """Return the weight of an item's source: its feed's, times the outlet's where another feed bears its name.
-
-        So a copy through an aggregator of little weight comes after the outlet's own, and before those of others.
-        """
-        return math.prod(
-            feed.weight for feed in self.feeds if feed.url == item.feed_url or (feed.name and feed.name == item.outlet)
-        )
-
-    def digest(self, name: str) -> DigestPlan:
-        """Return the digest of that name.
-
-        Raises:
-            ConfigError: there is none; the message lists those that there are.
-        """
-        for plan in self.digests:
-            if plan.name == name:
-                return plan
-        known = ", ".join(plan.name for plan in self.digests) or "none"
-        raise ConfigError(str(self.path), (Fault(f"no digest is named {name!r}; there is: {known}"),))
+# ---------------------------------------------------------------- read and checked
 
 
 def fingerprint(path: Path) -> str:
@@ -391,7 +346,7 @@ def fingerprint(path: Path) -> str:
     Raises:
         ConfigError: the file cannot be read.
     """
-    return sha256(bytes_of(path)).hexdigest()
+    return hash_of(read_bytes(path))
 
 
 def load(path: Path) -> Settings:
@@ -400,7 +355,7 @@ def load(path: Path) -> Settings:
     Raises:
         ConfigError: the file cannot be read or has faults; it carries all of them.
     """
-    return understood(path, bytes_of(path))
+    return understood(path, read_bytes(path))
 
 
 def understood(path: Path, raw: bytes) -> Settings:
@@ -422,7 +377,7 @@ def understood(path: Path, raw: bytes) -> Settings:
     faults = list(_cross_checks(tree))
     if faults:
         raise ConfigError(str(path), _in_order(faults))
-    return _settings(path, sha256(raw).hexdigest(), parsed)
+    return _settings(path, raw, parsed)
 
 
 def _in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
@@ -433,7 +388,7 @@ def example_faults(settings: Settings) -> list[str]:
     """Run each theme's examples through the rules alone; return a line for each that comes out wrong."""
     lines = []
     for theme, examples in settings.examples.items():
-        for title, wanted in [(t, True) for t in examples.hits] + [(t, False) for t in examples.misses]:
+        for title, wanted in [*((t, True) for t in examples.hits), *((t, False) for t in examples.misses)]:
             verdict = try_title(settings.rules, title)
             got = theme in dict(verdict.themes)
             if got != wanted:
@@ -453,27 +408,12 @@ def made_up(title: str, summary: str = "", language: str = "", outlet: str = "")
     return Item("", "", "", title, summary, outlet, language or language_of(f"{title} {summary}"), epoch, epoch)
 
 
-def bytes_of(path: Path) -> bytes:
-    """Return the bytes of feeds.yaml.
-
-    Raises:
-        ConfigError: it cannot be read; says what to do.
-    """
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as e:
-        advice = "not found; name the file with --config or MONITOR_CONFIG"
-        raise ConfigError(str(path), (Fault(advice),)) from e
-    except OSError as e:
-        raise ConfigError(str(path), (Fault(f"cannot be read: {e.strerror}"),)) from e
-
-
-def _settings(path: Path, fingerprint: str, parsed: FilePart) -> Settings:
+def _settings(path: Path, raw: bytes, parsed: FilePart) -> Settings:
     coverage = parsed.coverage
     companies = coverage.__pydantic_extra__
     return Settings(
         path=path,
-        fingerprint=fingerprint,
+        fingerprint=hash_of(raw),
         feeds=tuple(Feed(**{**part.model_dump(), "headers": tuple(part.headers.items())}) for part in parsed.feeds),
         digests=tuple(_plan(part) for part in parsed.digests),
         rules=Rules(
@@ -495,8 +435,11 @@ def _settings(path: Path, fingerprint: str, parsed: FilePart) -> Settings:
         titles={name: _by_language(theme.title) for name, theme in parsed.themes.items()},
         shorts={name: _by_language(theme.short) for name, theme in parsed.themes.items()},
         retention=parsed.retention,
-        second_opinion=parsed.second_opinion,
-        examples={name: theme.examples for name, theme in parsed.themes.items()},
+        second_opinion=SecondOpinion(**parsed.second_opinion.model_dump()),
+        examples={
+            name: Examples(tuple(theme.examples.hits), tuple(theme.examples.misses))
+            for name, theme in parsed.themes.items()
+        },
         manners=Manners(**{**parsed.polling.model_dump(), "allow": tuple(parsed.polling.allow)}),
         thresholds=Thresholds(**parsed.health.model_dump()),
     )

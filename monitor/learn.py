@@ -26,7 +26,6 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from sklearn.linear_model import LogisticRegression
 
 from monitor import resources, sense
-from monitor.config import Settings
 from monitor.errors import MonitorError
 from monitor.match.blend import Second
 from monitor.match.judge import examine
@@ -48,6 +47,7 @@ from monitor.match.opinion import (
 )
 from monitor.match.rules import Rules
 from monitor.model import Heard, Item, Label, Verdict
+from monitor.settings import Settings
 from monitor.tune import Example, as_item, of_label, read_labels, score
 
 LABELLED = {"microsoft", "openai"}

@@ -30,6 +30,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from monitor import config
 from monitor.errors import ConfigError, MonitorError
 from monitor.faults import did_you_mean, read_yaml
+from monitor.settings import read_bytes
 
 _STRING = "tag:yaml.org,2002:str"
 _BOOLEAN = "tag:yaml.org,2002:bool"
@@ -571,7 +572,7 @@ def read(path: Path) -> tuple[bytes, str]:
     Raises:
         MonitorError: it cannot be read, or is not UTF-8.
     """
-    raw = config.bytes_of(path)
+    raw = read_bytes(path)
     try:
         return raw, raw.decode("utf-8")
     except UnicodeDecodeError as e:

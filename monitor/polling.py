@@ -33,10 +33,10 @@ from monitor.model import (
 )
 
 if TYPE_CHECKING:
-    from monitor.config import Settings
     from monitor.feeds.fetch import Fetcher
     from monitor.hands import Hands
     from monitor.match.blend import Second
+    from monitor.settings import Settings
     from monitor.store import Store
     from monitor.taking import Taken
 

@@ -28,7 +28,6 @@ from apscheduler.triggers.interval import IntervalTrigger
 
 from monitor import archive, config, resources, slots, worker
 from monitor.advice import Advice, advice, weights_state
-from monitor.config import Settings
 from monitor.digest.mail import Sender
 from monitor.errors import ConfigError, MonitorError, TemplateError
 from monitor.locks import hold
@@ -36,6 +35,7 @@ from monitor.match.blend import Second
 from monitor.model import Outcome, State
 from monitor.press import Desk, check_templates, note_templates
 from monitor.preview import state_of
+from monitor.settings import Settings
 from monitor.store import FILE_NAME, Store
 
 TICK = timedelta(seconds=60)

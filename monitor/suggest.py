@@ -10,11 +10,11 @@ from pathlib import Path
 
 from monitor import resources
 from monitor.advice import advice
-from monitor.config import Settings
 from monitor.errors import MonitorError
 from monitor.match.judge import examine
 from monitor.match.opinion import COVERAGE, Opinion, Seen, grams, stands
 from monitor.model import Item, Label
+from monitor.settings import Settings
 from monitor.tune import Example, as_item, of_label, read_labels
 
 FEWEST, PRECISION, GAIN = 3, 0.8, 2
@@ -60,7 +60,7 @@ def suggest(
     Raises:
         MonitorError: there is no second opinion on these companies.
     """
-    asked = replace(settings, second_opinion=settings.second_opinion.model_copy(update={"mode": "blend"}))
+    asked = replace(settings, second_opinion=replace(settings.second_opinion, mode="blend"))
     found = advice(asked, data)
     if found.second is None:
         raise MonitorError("; ".join(found.remarks))

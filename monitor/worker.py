@@ -19,12 +19,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from monitor import press, resources
-from monitor.config import Settings
 from monitor.digest import edition as editions
 from monitor.digest import mail, stories
 from monitor.feeds import condition
 from monitor.model import Delivery, DigestPlan, Edition, FeedState, FeedTrouble, Message, Receipt, State
 from monitor.polling import Clock, poll
+from monitor.settings import Settings
 from monitor.store import Store
 
 __all__ = ["Clock", "deliver", "digest", "feed_troubles", "make_edition", "meet_digests", "poll", "tidy", "troubles_of"]

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from monitor import advice, resources, sense
-from monitor.config import Settings, load
+from monitor.config import load
 from monitor.errors import MonitorError
 from monitor.match.opinion import Sense
+from monitor.settings import Settings
 from tests.builders import ROOT, config_text
 from tests.test_opinion import weights
 

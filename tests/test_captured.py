@@ -19,6 +19,7 @@ import pytest
 
 from monitor import config, worker
 from monitor.model import Outcome
+from monitor.settings import Settings
 from monitor.store import Store
 from tests.builders import ROOT, config_text
 from tests.feedserver import FeedServer
@@ -45,7 +46,7 @@ class Polled:
             self.first, self.second = (self._poll(settings, store) for _ in range(2))
 
     @staticmethod
-    def _poll(settings: config.Settings, store: Store) -> list[Outcome]:
+    def _poll(settings: Settings, store: Store) -> list[Outcome]:
         return worker.poll(settings, store, lambda: NOW, everything=True)
 
     def rows(self, sql: str, *values: str) -> list[tuple[str, ...]]:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config import Settings, fingerprint, load, mailbox, try_title
+from monitor.config import fingerprint, load, mailbox, try_title
 from monitor.environment import mail_settings, unknown_variables
 from monitor.errors import ConfigError, Fault
+from monitor.settings import Settings
 
 SMALL = """\
 digests:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config import Settings, example_faults, load
+from monitor.config import example_faults, load
 from monitor.match.aboutness import LEAD, POINTS
 from monitor.match.judge import judge
 from monitor.match.query import Query
@@ -18,6 +18,7 @@ from monitor.match.rules import Company, Rules, Theme
 from monitor.match.syntax import compile_query
 from monitor.match.words import Document
 from monitor.model import Item, Verdict
+from monitor.settings import Settings
 from monitor.text import read
 
 LAW = settings(deadline=None, derandomize=True)

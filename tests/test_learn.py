@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from monitor import advice, learn, resources, sense, suggest
-from monitor.config import Settings, load
+from monitor.config import load
 from monitor.errors import MonitorError
 from monitor.match.blend import Second
 from monitor.match.judge import judge
 from monitor.match.opinion import Opinion, Weights
 from monitor.model import Item, Label
+from monitor.settings import Settings
 from monitor.tune import Example
 from tests.builders import ROOT
 from tests.test_judge import RULES

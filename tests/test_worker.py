@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from monitor import config, press, worker
-from monitor.config import Settings
 from monitor.digest.mail import SmtpSender
 from monitor.errors import StoreError
 from monitor.match.rules import Rules
 from monitor.model import DigestPlan, Edition, Message, State
+from monitor.settings import Settings
 from monitor.store import Store
 from tests.builders import TEMPLATES, config_text, feed_document
 from tests.feedserver import FeedServer

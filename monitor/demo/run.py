@@ -9,12 +9,12 @@ from pathlib import Path
 
 from monitor import archive, config, press, resources, worker
 from monitor.advice import advice
-from monitor.config import Settings
 from monitor.demo.server import serve
 from monitor.digest.mail import FileSender
 from monitor.match.blend import Second
 from monitor.model import DigestPlan, Edition, Manners, Outcome
 from monitor.resources import read_templates
+from monitor.settings import Settings
 from monitor.store import FILE_NAME, Store
 
 EARLIER = 13
