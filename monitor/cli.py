@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from monitor.explain import Mark
     from monitor.match.blend import Second
     from monitor.model import DigestPlan, Edition, Item, Label, Outcome, Verdict
+    from monitor.polling import Due
     from monitor.press import Desk
     from monitor.settings import Settings
     from monitor.store import Store
@@ -63,14 +64,28 @@ DataOption = Annotated[
 
 
 @app.callback()
-def _options(config: ConfigOption = Path("feeds.yaml"), data: DataOption = Path("data")) -> None:
+def _options(
+    context: typer.Context, config: ConfigOption = Path("feeds.yaml"), data: DataOption = Path("data")
+) -> None:
+    _set_up_logs(now=context.invoked_subcommand not in _QUIET)
+    _Paths.config, _Paths.data = config, data
+
+
+_QUIET = ("poll", "feeds", "health", "version")
+"""Commands that often end before anything could be logged; structlog takes a tenth of a second to import."""
+
+
+def _set_up_logs(*, now: bool = True) -> None:
+    """Choose the form of the logs; with `now` unset only say whether it can be used."""
     from monitor import logs
 
+    form = os.environ.get("MONITOR_LOG", "auto")
     try:
-        logs.set_up(os.environ.get("MONITOR_LOG", "auto"))
+        logs.check(form)
     except ValueError as e:
         raise ConfigError("environment", (Fault(str(e)),)) from e
-    _Paths.config, _Paths.data = config, data
+    if now:
+        logs.set_up(form)
 
 
 # ---------------------------------------------------------------- the worker
@@ -100,22 +115,34 @@ def poll(
     everything: Annotated[bool, typer.Option("--all", help="Poll every feed, due or not.")] = False,
 ) -> None:
     """Poll once what is due, and show what came of each feed."""
-    from monitor import worker
     from monitor.locks import hold
+    from monitor.polling import due_feeds
     from monitor.store import Store
 
     settings = _settings()
-    with hold(_Paths.data, "poll", wait=2), Store(_database()) as store, _progress("polling") as step:
-        worker.meet_digests(settings, store, _now())
-        outcomes = worker.poll(
-            settings, store, _now, second=_second(settings), everything=everything, tell=lambda outcome: step()
-        )
+    with hold(_Paths.data, "poll", wait=2), Store(_database()) as store:
+        # What polls takes longer to import than to learn that there is nothing to do.
+        due = due_feeds(settings, store, _now(), everything=everything)
+        if due or store.unmet_digests([plan.name for plan in settings.digests], _now()):
+            outcomes = _poll(settings, store, due)
+        else:
+            outcomes = []
     if not outcomes:
         print("no feed is due; --all polls them all the same")
         return
     _print_outcomes(outcomes)
     if all(outcome.result == "failed" for outcome in outcomes):
         raise typer.Exit(EVERY_FEED_FAILED)
+
+
+def _poll(settings: Settings, store: Store, due: Due) -> list[Outcome]:
+    _set_up_logs()
+    from monitor.polling import poll
+    from monitor.store import FIRST_EDITION
+
+    with _progress("polling") as step:
+        store.meet_digests([plan.name for plan in settings.digests], _now(), FIRST_EDITION)
+        return poll(settings, store, _now, advise=lambda: _second(settings), due=due, tell=lambda outcome: step())
 
 
 @app.command()
@@ -811,6 +838,9 @@ def _told(edition: Edition) -> str:
 @contextmanager
 def _progress(what: str) -> Iterator[Any]:
     """Show how many are done, on a terminal; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from monitor.errors import ConfigError, Fault
 
 if TYPE_CHECKING:
-    from monitor.config import Settings
+    from monitor.settings import Settings
 
 
 class Paths:
@@ -32,9 +32,9 @@ def settings() -> Settings:
     Raises:
         ConfigError: feeds.yaml cannot be read or has faults.
     """
-    from monitor import config
+    from monitor import compiled
 
-    return config.load(Paths.config)
+    return compiled.load(Paths.config, Paths.data)
 
 
 def database() -> Path:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import suppress
+from functools import cache
 from multiprocessing import get_context, parent_process
 from typing import Self
 
@@ -30,9 +31,14 @@ ENDLESS = 60.0
 class Hands:
     """Takes documents in, during one round of polling."""
 
-    def __init__(self, rules: Rules, second: Second | None, processes: int | None = None) -> None:
-        """At most `processes` help, one for each processor unless said; with less than two nobody does."""
-        self._rules, self._second = rules, second
+    def __init__(
+        self, rules: Rules, advise: Callable[[], Second | None] = lambda: None, processes: int | None = None
+    ) -> None:
+        """Let at most `processes` help, one for each processor unless said; with less than two nobody does.
+
+        `advise` returns the second opinion; it is called when there is something to judge.
+        """
+        self._rules, self._advise = rules, cache(advise)
         self._most = _processors() if processes is None else processes
         self._pool: ProcessPoolExecutor | None = None
         self._careful = asyncio.Lock()
@@ -56,7 +62,7 @@ class Hands:
             self._ready = asyncio.wrap_future(self._pool.submit(ready))
         large = len(task.body) >= ENOUGH
         if self._pool is None or (not large and self._ready is not None and not self._ready.done()):
-            return taking.take(task, self._rules, self._second)
+            return taking.take(task, self._rules, self._advise())
         pool = self._pool
         try:
             return await self._elsewhere(pool, task)
@@ -66,7 +72,7 @@ class Hands:
 
     def judge(self, items: Sequence[Item]) -> list[Judged]:
         """Judge items here."""
-        return taking.judge_all(items, self._rules, self._second)
+        return taking.judge_all(items, self._rules, self._advise())
 
     async def _elsewhere(self, pool: ProcessPoolExecutor, task: Task) -> Taken:
         async with asyncio.timeout(ENDLESS):
@@ -90,7 +96,7 @@ class Hands:
 
     def _start(self, most: int) -> ProcessPoolExecutor:
         # `spawn`: this process may have threads, which a forked one would hold locks of.
-        return ProcessPoolExecutor(most, get_context("spawn"), prepare, (self._rules, self._second))
+        return ProcessPoolExecutor(most, get_context("spawn"), prepare, (self._rules, self._advise()))
 
 
 # ---------------------------------------------------------------- in another process

@@ -5,9 +5,16 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import structlog
-from structlog.typing import Processor
+if TYPE_CHECKING:
+    from structlog.typing import Processor
+
+
+def check(form: str) -> None:
+    """Raise ValueError when `form` is not auto, text or json."""
+    if form not in ("auto", "text", "json"):
+        raise ValueError(f"MONITOR_LOG: {form!r} is not one of auto, text, json")
 
 
 def set_up(form: str) -> None:
@@ -16,8 +23,9 @@ def set_up(form: str) -> None:
     Raises:
         ValueError: `form` is not auto, text or json.
     """
-    if form not in ("auto", "text", "json"):
-        raise ValueError(f"MONITOR_LOG: {form!r} is not one of auto, text, json")
+    import structlog  # here, for a tenth of a second: it brings rich along
+
+    check(form)
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     shared: Sequence[Processor] = (
         structlog.contextvars.merge_contextvars,

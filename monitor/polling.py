@@ -92,6 +92,7 @@ def poll(
     clock: Clock,
     *,
     second: Second | None = None,
+    advise: Callable[[], Second | None] | None = None,
     everything: bool = False,
     stop: threading.Event | None = None,
     deadline: float | None = None,
@@ -101,7 +102,8 @@ def poll(
 ) -> list[Outcome]:
     """Poll the feeds that are due (or all), and return what came of each.
 
-    `deadline` (seconds) stands in for each feed's `timeout`; at most `processes` help with what is much, one for each
+    The second opinion is `second`, or what `advise` returns; it is called when there is something to judge. `deadline`
+    (seconds) stands in for each feed's `timeout`; at most `processes` help with what is much, one for each
     processor unless said.
     """
     due = due_feeds(settings, store, clock(), everything=everything) if due is None else due
@@ -111,7 +113,10 @@ def poll(
     from monitor.hands import Hands
 
     async def run() -> list[Outcome]:
-        async with Fetcher(settings.manners, deadline) as fetcher, Hands(settings.rules, second, processes) as hands:
+        async with (
+            Fetcher(settings.manners, deadline) as fetcher,
+            Hands(settings.rules, advise or (lambda: second), processes) as hands,
+        ):
             round_ = Round(settings, store, clock, fetcher, hands)
             return await round_.go(due, stop, tell)
 

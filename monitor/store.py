@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 FILE_NAME = "monitor.db"
 """What the database is called in its data folder."""
 BUSY_SECONDS = 30
+FIRST_EDITION = timedelta(hours=24)
+"""How far back the first edition of a digest reaches."""
 CLOCK_SLACK = timedelta(hours=1)
 """What lies further ahead than this was written by a clock that was wrong."""
 YOUNG = timedelta(days=7)

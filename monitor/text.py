@@ -14,10 +14,9 @@ import threading
 import unicodedata
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-import opencc
 import Stemmer
 
 # ---------------------------------------------------------------- folding
@@ -25,8 +24,14 @@ import Stemmer
 _HAN_RANGES = ((0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF))
 
 
+@cache
 def _single_folds() -> dict[int, str]:
-    """Return what folds to one other character: full width, compatibility and traditional Han, odd spaces."""
+    """Return what folds to one other character: full width, compatibility and traditional Han, odd spaces.
+
+    Made when the first text is read, for that takes as long as a command that reads none.
+    """
+    import opencc
+
     others = [*range(0xA0, 0x3001), *range(0xFF01, 0xFFEF)]
     plain = {code: unicodedata.normalize("NFKC", chr(code)) for code in others}
     plain[0x2026] = "."  # an ellipsis would become three, and nearly every excerpt has one
@@ -38,7 +43,6 @@ def _single_folds() -> dict[int, str]:
     return {code: to for code, to in plain.items() if len(to) == 1 and to != chr(code)}
 
 
-_FOLD = _single_folds()
 # Zero-width characters, soft hyphens, bidirectional controls, variation selectors: they split words unseen.
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0100-\U000e01ef]"
@@ -55,7 +59,7 @@ def fold(text: str) -> tuple[str, Sequence[int] | None]:
     """
     if text.isascii() and "&" not in text:
         return text, None
-    folded, offsets = text.translate(_FOLD), None
+    folded, offsets = text.translate(_single_folds()), None
     while _is_uneven(folded):
         folded, steps = _folded_by_clusters(folded)
         offsets = steps if offsets is None else [offsets[step] for step in steps]
@@ -82,7 +86,7 @@ def _folded_by_clusters(text: str) -> tuple[str, list[int]]:
         entity = _ENTITY.match(text, at) if text[at] == "&" else None
         end = entity.end() if entity else _cluster_end(text, at)
         cluster = _INVISIBLE.sub("", _unescaped(text[at:end]) if entity else text[at:end])
-        for character in unicodedata.normalize("NFKC", cluster).translate(_FOLD):
+        for character in unicodedata.normalize("NFKC", cluster).translate(_single_folds()):
             out.append(character)
             offsets.append(at)
         at = end

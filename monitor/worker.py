@@ -25,12 +25,10 @@ from monitor.feeds import condition
 from monitor.model import Delivery, DigestPlan, Edition, FeedState, FeedTrouble, Message, Receipt, State
 from monitor.polling import Clock, poll
 from monitor.settings import Settings
-from monitor.store import Store
+from monitor.store import FIRST_EDITION, Store
 
 __all__ = ["Clock", "deliver", "digest", "feed_troubles", "make_edition", "meet_digests", "poll", "tidy", "troubles_of"]
 
-FIRST_EDITION = timedelta(hours=24)
-"""How far back the first edition of a digest reaches."""
 HEARTBEAT = timedelta(days=7) - timedelta(hours=3)
 """After so long without a mail, `empty: weekly` sends one line; a little short, for days are not of one length."""
 RECENT = timedelta(days=7)

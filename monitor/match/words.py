@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -89,10 +90,10 @@ class Term:
     joined: bool
     strict: bool
 
-    @classmethod
-    def of(cls, word: str, *, exact: bool = False, prefix: bool = False, joined: bool = False) -> Term:
+    @staticmethod
+    def of(word: str, *, exact: bool = False, prefix: bool = False, joined: bool = False) -> Term:
         """Make a term of a word as it stands in a keyword."""
-        return cls(word, stem(word), exact, prefix, joined, exact or prefix or _is_acronym(word))
+        return _term(word, exact, prefix, joined)
 
     @property
     def is_wide(self) -> bool:
@@ -109,6 +110,11 @@ class Term:
         if self.prefix:
             return word.lower().startswith(own.lower())
         return not self.exact or word == own or (own.islower() and word.lower() == own)
+
+
+@lru_cache(maxsize=20_000)  # the same words stand in many keywords, and each term needs to be there but once
+def _term(word: str, exact: bool, prefix: bool, joined: bool) -> Term:
+    return Term(word, stem(word), exact, prefix, joined, exact or prefix or _is_acronym(word))
 
 
 def _is_acronym(word: str) -> bool:
