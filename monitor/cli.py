@@ -95,6 +95,7 @@ def _set_up_logs(*, now: bool = True) -> None:
 def run() -> None:
     """Work until SIGTERM or Ctrl-C: poll, make editions, deliver, tidy."""
     from monitor import config, environment, schedule
+    from monitor.metrics import Metrics
 
     stop = schedule.heed_signals()
     settings, mail = _settings(), environment.mail_settings()
@@ -106,7 +107,11 @@ def run() -> None:
         f"monitor {__version__}: {len(settings.enabled)} feeds from {_Paths.config}, data in {_Paths.data}, "
         f"digests go to {where}"
     )
-    office = schedule.Office(_Paths.config, _Paths.data, _desk(mail), lambda: _sender(mail), _now)
+    metrics = None
+    if port := environment.metrics_port(os.environ):
+        metrics = Metrics()
+        metrics.serve(port)
+    office = schedule.Office(_Paths.config, _Paths.data, _desk(mail), lambda: _sender(mail), _now, metrics=metrics)
     schedule.run(office, settings, stop)
 
 
@@ -860,7 +865,7 @@ def _progress(what: str) -> Iterator[Any]:
 def _print_outcomes(outcomes: list[Outcome]) -> None:
     rows = [
         (
-            outcome.feed.name or outcome.feed.url,
+            outcome.feed.name or outcome.feed.address,
             outcome.result,
             str(outcome.entries or ""),
             str(outcome.new or ""),

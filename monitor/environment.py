@@ -97,8 +97,24 @@ def _plain(error: Mapping[str, Any]) -> str:
     return str(error["ctx"]["error"]) if error["type"] == "value_error" else str(error["msg"])
 
 
+def metrics_port(environ: Mapping[str, str]) -> int | None:
+    """Read MONITOR_METRICS_PORT; None where it is not set.
+
+    Raises:
+        ConfigError: it is no port.
+    """
+    text = environ.get(f"{PREFIX}METRICS_PORT", "").strip()
+    if not text:
+        return None
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ConfigError("environment", (Fault(f"{PREFIX}METRICS_PORT: {text!r} is not a port (1 to 65535)"),))
+    return int(text)
+
+
 _SMTP = ("HOST", "PORT", "USER", "PASSWORD", "PASSWORD_FILE", "SECURITY", "CA_FILE", "FROM")
-KNOWN_VARIABLES = {f"{PREFIX}{name}" for name in ("CONFIG", "DATA", "LOG")} | {f"{PREFIX}SMTP_{name}" for name in _SMTP}
+KNOWN_VARIABLES = {f"{PREFIX}{name}" for name in ("CONFIG", "DATA", "LOG", "METRICS_PORT")} | {
+    f"{PREFIX}SMTP_{name}" for name in _SMTP
+}
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

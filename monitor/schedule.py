@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -30,8 +30,10 @@ from monitor import archive, config, resources, slots, worker
 from monitor.advice import Advice, advice, weights_state
 from monitor.digest.mail import Sender
 from monitor.errors import ConfigError, MonitorError, TemplateError
+from monitor.feeds import condition
 from monitor.locks import hold
 from monitor.match.blend import Second
+from monitor.metrics import Metrics
 from monitor.model import Outcome, State
 from monitor.press import Desk, check_templates, note_templates
 from monitor.preview import state_of
@@ -57,6 +59,7 @@ class Office:
     make_sender: Callable[[], Sender]
     clock: worker.Clock
     tick: timedelta = TICK
+    metrics: Metrics | None = None
 
     @property
     def database(self) -> Path:
@@ -116,13 +119,28 @@ class Runner:
                 self.reload(store)
                 self._look_at_templates(store)
                 second = self._second(store)
+                began = self.office.clock()
                 outcomes = worker.poll(
                     self.settings, store, self.office.clock, second=second, stop=self.stop, tell=_log_failure
                 )
                 if outcomes:
                     _log_poll(outcomes)
+                    self._count(store, outcomes, began)
         finally:
             self._polled.set()
+
+    def _count(self, store: Store, outcomes: list[Outcome], began: datetime) -> None:
+        if self.office.metrics is None:
+            return
+        now, states = self.office.clock(), store.feed_states()
+        found = worker.troubles_of(self.settings, store, states, now)
+        self.office.metrics.polled(outcomes, (now - began).total_seconds())
+        self.office.metrics.feeds(
+            [
+                condition.state_in_words(feed, states.get(feed.url), found.get(feed.url, ()))
+                for feed in self.settings.feeds
+            ]
+        )
 
     def _second(self, store: Store) -> Second | None:
         """Return the second opinion, read anew when its weights or feeds.yaml changed; none while it is broken."""
@@ -330,7 +348,8 @@ def _last_word(stop: threading.Event, ended: threading.Event) -> None:
 
 def _log_failure(outcome: Outcome) -> None:
     if outcome.result == "failed":
-        log.warning("feed failed", feed=outcome.feed.name or outcome.feed.url, reason=outcome.reason)
+        feed = outcome.feed.name or outcome.feed.address
+        log.warning("feed failed", feed=feed, trouble=outcome.trouble, reason=outcome.reason)
 
 
 def _log_poll(outcomes: list[Outcome]) -> None:

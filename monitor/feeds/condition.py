@@ -19,6 +19,10 @@ HABIT = 10
 GAPS_WITHIN = timedelta(days=7)
 
 
+STATES = ("ok", "new", "blip", "disabled", *(str(trouble) for trouble in Trouble))
+"""All that `state_in_words` says."""
+
+
 def called(feed: Feed, state: FeedState | None) -> str:
     """Return the name by which a reader knows a feed."""
     return feed.name or (state.title if state else "") or urlsplit(feed.url).hostname or feed.address
