@@ -35,9 +35,10 @@ eval: $(VENV)/.run  ## figures on labelled items that nothing was tuned on or le
 likeness: $(VENV)/.dev  ## the shipped weights by which reports are joined into stories, learnt anew from labels/events
 	@$(BIN)/python bench/stories.py --write
 
-bench: $(VENV)/.bench  ## how fast items are judged and joined into stories
+bench: $(VENV)/.bench  ## how fast items are judged and joined into stories, and feeds polled, beside other readers
 	@$(BIN)/python bench/matching.py
 	@$(BIN)/python bench/stories.py
+	@$(BIN)/python bench/polling.py
 
 pictures: $(VENV)/.dev  ## the pictures of docs/pictures, from the demo's news (needs Chromium)
 	@$(BIN)/python bench/pictures.py
@@ -59,6 +60,7 @@ locks: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows (need
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --group dev -c requirements/learn.lock -o requirements/dev.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group bench -c requirements/learn.lock -o requirements/bench.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group build -o requirements/build.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 requirements/peers.in -o requirements/peers.lock
 
 clean:  ## remove what was set up (never ./data)
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .hypothesis .pytest_cache
