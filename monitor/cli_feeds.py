@@ -27,14 +27,14 @@ FeedArgument = Annotated[str, typer.Argument(metavar="FEED", help="Its address, 
 @feeds_app.command("list")
 def feeds_list() -> None:
     """Show each feed: its state, when it last answered, when it is asked next, and what is wrong."""
-    from monitor import worker
+    from monitor import polling
     from monitor.feeds import condition
     from monitor.store import Store
 
     used, at = settings(), now()
     with Store(database()) as store:
         states = store.feed_states()
-        found = worker.troubles_of(used, store, states, at)
+        found = polling.troubles_of(used, store, states, at)
     rows = []
     for feed in used.feeds:
         state = states.get(feed.url)

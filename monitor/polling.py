@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -24,6 +24,7 @@ from monitor.model import (
     Failure,
     Feed,
     FeedState,
+    FeedTrouble,
     Fetched,
     Item,
     Judged,
@@ -84,6 +85,19 @@ def _spaced(due: Due, settings: Settings) -> Due:
         if counts[host] <= most or guard.is_own(host):
             kept.append((feed, state))
     return kept
+
+
+def troubles_of(
+    settings: Settings, store: Store, states: Mapping[str, FeedState], now: datetime
+) -> dict[str, list[FeedTrouble]]:
+    """Return what is wrong with each feed that was polled, by its address."""
+    from monitor.feeds import condition
+
+    return {
+        feed.url: condition.trouble_of(feed, states[feed.url], store.arrivals(feed.url), settings.thresholds, now)
+        for feed in settings.enabled
+        if feed.url in states
+    }
 
 
 def poll(

@@ -245,7 +245,7 @@ class Store:
             ),
         )  # fmt: skip
         if cursor.rowcount and cursor.lastrowid is not None:
-            self._save_verdict(cursor.lastrowid, judged.verdict, item.first_seen)
+            self._insert_verdict(cursor.lastrowid, judged.verdict, item.first_seen)
 
     def _update_item(self, judged: Judged) -> None:
         item = judged.item
@@ -268,6 +268,11 @@ class Store:
         self._save_verdict(row[0], judged.verdict, item.first_seen)
 
     def _save_verdict(self, item_id: int, verdict: Verdict, judged: datetime) -> None:
+        self._run("DELETE FROM item_themes WHERE item_id = ?", (item_id,))
+        self._run("DELETE FROM evidence WHERE item_id = ?", (item_id,))
+        self._insert_verdict(item_id, verdict, judged)
+
+    def _insert_verdict(self, item_id: int, verdict: Verdict, judged: datetime) -> None:
         self._run(
             "INSERT OR REPLACE INTO verdicts"
             " (item_id, covered, score, reason, judged, likelihood, doubted, alone, reads_like, withdrawn)"
@@ -279,16 +284,16 @@ class Store:
                 json.dumps(verdict.withdrawn),
             ),
         )  # fmt: skip
-        self._run("DELETE FROM item_themes WHERE item_id = ?", (item_id,))
-        self._run("DELETE FROM evidence WHERE item_id = ?", (item_id,))
+        if not verdict.covered:
+            # What fell short says why in `reason`, and can be judged again.
+            return
         self._conn.executemany(
             "INSERT INTO item_themes (item_id, theme, score) VALUES (?,?,?)",
             [(item_id, theme, score) for theme, score in verdict.themes],
         )
-        # Only for hits: what fell short says why in `reason`, and can be judged again.
         self._conn.executemany(
             'INSERT INTO evidence (item_id, clause, keyword, field, start, "end") VALUES (?,?,?,?,?,?)',
-            [(item_id, e.clause, e.keyword, e.field, e.start, e.end) for e in verdict.evidence if verdict.covered],
+            [(item_id, e.clause, e.keyword, e.field, e.start, e.end) for e in verdict.evidence],
         )
 
     # ------------------------------------------------------------ digests

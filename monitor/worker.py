@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,13 +20,12 @@ import structlog
 from monitor import press, resources
 from monitor.digest import edition as editions
 from monitor.digest import mail, stories
-from monitor.feeds import condition
-from monitor.model import Delivery, DigestPlan, Edition, FeedState, FeedTrouble, Message, Receipt, State
-from monitor.polling import Clock, poll
+from monitor.model import Delivery, DigestPlan, Edition, Message, Receipt, State
+from monitor.polling import Clock, poll, troubles_of
 from monitor.settings import Settings
 from monitor.store import FIRST_EDITION, Store
 
-__all__ = ["Clock", "deliver", "digest", "feed_troubles", "make_edition", "meet_digests", "poll", "tidy", "troubles_of"]
+__all__ = ["Clock", "deliver", "digest", "make_edition", "meet_digests", "poll", "tidy", "troubles_of"]
 
 HEARTBEAT = timedelta(days=7) - timedelta(hours=3)
 """After so long without a mail, `empty: weekly` sends one line; a little short, for days are not of one length."""
@@ -70,7 +68,7 @@ def make_edition(
         weigh=settings.weight_of,
         language=plan.language,
     )
-    found_wrong = feed_troubles(settings, store, states, now)
+    found_wrong = [one for found in troubles_of(settings, store, states, now).values() for one in found]
     return editions.compose(
         plan,
         found,
@@ -86,24 +84,6 @@ def make_edition(
         repeats=repeats,
         slot=slot,
     )
-
-
-def feed_troubles(
-    settings: Settings, store: Store, states: Mapping[str, FeedState], now: datetime
-) -> list[FeedTrouble]:
-    """Return what is wrong with the feeds that are polled."""
-    return [trouble for found in troubles_of(settings, store, states, now).values() for trouble in found]
-
-
-def troubles_of(
-    settings: Settings, store: Store, states: Mapping[str, FeedState], now: datetime
-) -> dict[str, list[FeedTrouble]]:
-    """Return what is wrong with each feed that was polled, by its address."""
-    return {
-        feed.url: condition.trouble_of(feed, states[feed.url], store.arrivals(feed.url), settings.thresholds, now)
-        for feed in settings.enabled
-        if feed.url in states
-    }
 
 
 def digest(

@@ -193,7 +193,7 @@ def test_check_names_every_mistake_with_its_place(shell: Shell) -> None:
     shell.write(config_text(["http://127.0.0.1/a"]).replace("AGI]", "AGI AND]").replace("at:", "att:"))
     done = shell("check")
     assert done.returncode == 2
-    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == ["feeds.yaml:4:5", "feeds.yaml:17:20"]
+    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == ["feeds.yaml:4:5", "feeds.yaml:19:20"]
     assert "did you mean at?" in done.stderr
 
 
@@ -288,16 +288,16 @@ def test_evaluate_tells_languages_apart_and_lists_misses(shell: Shell) -> None:
 def test_feeds_list_shows_the_state_of_each_feed(shell: Shell) -> None:
     """Never polled, answering, failing, disabled."""
     shell.write(
-        config_text([shell.server.url("/one.xml"), "http://127.0.0.1:9/closed.xml"]).replace(
+        config_text([shell.server.url("/one.xml"), "http://me:secret@127.0.0.1:9/closed.xml"]).replace(
             "coverage:", "  - {url: http://127.0.0.1/off.xml, enabled: false}\ncoverage:"
         )
     )
-    assert shell("feeds", "list").stdout.count("not polled yet") == 2
+    assert shell("feeds", "list").stdout.count("\tnew\tnever\t") == 2
     shell("poll")
-    states = [line.split("\t")[2] for line in shell("feeds", "list").stdout.splitlines()[1:]]
-    assert states[0] == "ok"
-    assert states[1].startswith("failed 1 times: could not be reached")
-    assert states[2] == "disabled"
+    states = [line.split("\t") for line in shell("feeds", "list").stdout.splitlines()[1:]]
+    assert [state[1] for state in states] == ["ok", "failing", "disabled"]
+    assert states[1][4].startswith("could not be reached")
+    assert "secret" not in shell("feeds", "list").stdout
 
 
 def test_health_tells_the_truth(shell: Shell) -> None:
@@ -465,6 +465,7 @@ def test_learning_takes_up_what_was_said(shell: Shell) -> None:
     assert weights["about"].endswith("1 of them your own")
     assert "second opinion:" in shell("explain", "1").stdout
     (shell.folder / "data" / "opinion.json").write_text("{")
+    shell.server.put("/one.xml", feed_document([NEWS, f"{NEWS} again"], datetime.now(UTC) - timedelta(hours=1)))
     for command in (("explain", "1"), ("check",), ("poll", "--all")):
         done = shell(*command)
         assert done.returncode == 1

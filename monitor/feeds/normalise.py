@@ -64,9 +64,9 @@ _ZONES = {
     for name, hours in
     {"EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7}.items()
 }  # fmt: skip
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
+_RFC_3339 = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|[+-]\d\d:\d\d)", re.ASCII)
 _RFC_822 = re.compile(
-    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4}"
+    r"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?\d{1,2} (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) [12]\d{3}"
     r" \d\d:\d\d:\d\d (?:GMT|[+-]\d{4})",
     re.ASCII,
 )
@@ -90,7 +90,7 @@ def normalise(
     # An aggregator's list of links to other headlines says nothing of this one, and would be judged as if it did.
     listing = bool(entry.source) and "<li>" in entry.summary
     text = "" if listing else plain_text(entry.summary) or plain_text(entry.content)
-    summary = cut(_BOILERPLATE.sub("", text), MAX_SUMMARY)
+    summary = cut(_BOILERPLATE.sub("", text) if "The post " in text else text, MAX_SUMMARY)
     date = read_date(entry.published, entry.published_utc, feed.timezone)
     believable = date is not None and EARLIEST <= date <= now + FUTURE
     published = date if date is not None and believable else now
@@ -203,7 +203,9 @@ def plain_text(markup: str) -> str:
 
 
 def _visible(text: str) -> str:
-    return _CONTROL.sub(" ", _INVISIBLE.sub("", text))
+    if text.isprintable():
+        return text
+    return _CONTROL.sub(" ", text if text.isascii() else _INVISIBLE.sub("", text))
 
 
 def without_suffix(title: str, source: str) -> str:
@@ -246,7 +248,7 @@ def read_date(written: str, parsed: datetime | None, zone: str = "") -> datetime
     feedparser's own reading (`parsed`) is only the last resort: it reads `2026/06/20 03:54` and `2026年8月22日`
     as other days, and takes a date without a zone for UTC.
     """
-    if (plain := _plain_date(written)) is not None:
+    if (plain := plain_date(written)) is not None:
         return plain
     written = _REMARKS.sub("", written.strip())
     unread = None if re.search(r"[\u3400-\u9fff/]", written) else parsed
@@ -263,7 +265,7 @@ def read_date(written: str, parsed: datetime | None, zone: str = "") -> datetime
         return unread
 
 
-def _plain_date(written: str) -> datetime | None:
+def plain_date(written: str) -> datetime | None:
     """Read the two forms that the standards ask for (RFC 822 with four digits, RFC 3339), where they name their zone.
 
     So are nine dates in ten, and dateutil takes twenty times as long to find out.

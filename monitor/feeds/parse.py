@@ -14,6 +14,7 @@ from typing import Any
 
 import feedparser
 
+from monitor.feeds import quick
 from monitor.model import Entry, Failure, Parsed, Trouble
 
 # What Google News answers, with HTTP 200, to readers that it does not like.
@@ -23,6 +24,8 @@ _REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Parsed | Failure:
     """Read one document; `headers` have lower-case names."""
+    if plain := quick.read(body, headers.get("content-type", "")):
+        return _placeholder(plain) or plain
     # No base address goes in: feedparser would write it into relative ids, and each move of the feed to another
     # host would make all of its items new.
     known = {name: headers[name] for name in ("content-type",) if name in headers}
@@ -35,15 +38,21 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Parsed | Failure:
         return Failure(f"cannot be parsed ({type(e).__name__})")
     if not document.get("version") and not document.entries:
         return _not_a_feed(body, headers)
-    if len(document.entries) == 1 and _text(document.entries[0], "title").strip() in _PLACEHOLDERS:
-        words = _text(document.entries[0], "title").strip()
-        return Failure(f"refused with a placeholder: {words}", trouble=Trouble.PLACEHOLDER)
-    return Parsed(
+    parsed = Parsed(
         title=_text(document.feed, "title"),
         language=_text(document.feed, "language"),
         version=document.get("version") or "",
         entries=tuple(_entry(e) for e in document.entries),
     )
+    return _placeholder(parsed) or parsed
+
+
+def _placeholder(parsed: Parsed) -> Failure | None:
+    """Return the failure that a document stands for whose one entry says that there is none."""
+    words = parsed.entries[0].title.strip() if len(parsed.entries) == 1 else ""
+    if words not in _PLACEHOLDERS:
+        return None
+    return Failure(f"refused with a placeholder: {words}", trouble=Trouble.PLACEHOLDER)
 
 
 def _repaired(reference: re.Match[bytes]) -> bytes:
