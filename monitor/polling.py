@@ -224,6 +224,8 @@ class Round:
         if cut_out and any(item.key in known and known[item.key][1] != item.link for item in taken.items):
             # Perhaps no edit, but a feed that writes one key into all its entries: told apart only side by side.
             return await self._read(feed, state, response, body_hash, whole=True)
+        if last_ok is not None:
+            taken, known = self._recognised(feed, state, taken, known)
         new, changed = await self._judged(feed, taken, known)
         look = _look(state, taken, piece.hashes if piece else b"", len(new), overlap=cut_out or bool(known))
         total = piece.total if piece else len(taken.items)
@@ -244,6 +246,42 @@ class Round:
             seconds=response.seconds,
         )
 
+    def _recognised(
+        self, feed: Feed, state: FeedState, taken: Taken, known: dict[str, tuple[str, str]]
+    ) -> tuple[Taken, dict[str, tuple[str, str]]]:
+        """Find again under the name that it was stored by what now goes by another, and say what of all is known.
+
+        An entry of a feed that writes one key into all of them is `key` while it is alone and `key link` beside others.
+        One that changed its id and nothing else is stored by the new one too, but it is no news.
+        """
+        from monitor.store import fingerprint
+
+        strange = [item for item in taken.items if item.link and known.get(item.key, ("", ""))[1] != item.link]
+        if not strange:
+            return taken, known
+        short = {item.key: item.key.removesuffix(f" {item.link}") for item in strange}
+        others = {item.key: f"{item.key} {item.link}" if short[item.key] == item.key else short[item.key]
+                  for item in strange}  # fmt: skip
+        known = known | self._store.known(feed.url, list(others.values()))
+        # A single entry after a document of such a feed is the next one, not another edit of the first.
+        single = state.seen is None and len(taken.items) == 1
+        names = {
+            item.key: others[item.key]
+            for item in strange
+            if known.get(others[item.key], ("", ""))[1] == item.link or (single and item.key in known)
+        }
+        same = self._store.known_by_link(feed.url, [item.link for item in strange])
+
+        def fit(item: Item) -> Item:
+            if item.key in names:
+                item = replace(item, key=names[item.key])
+            old = item.key not in known and (item.link, fingerprint(item)) in same
+            return replace(item, backlog=True) if old else item
+
+        items = tuple(map(fit, taken.items))
+        judged = tuple(replace(one, item=fit(one.item)) for one in taken.judged)
+        return replace(taken, items=items, judged=judged), known
+
     async def _judged(
         self, feed: Feed, taken: Taken, known: dict[str, tuple[str, str]]
     ) -> tuple[list[Judged], list[Judged]]:
@@ -253,15 +291,17 @@ class Round:
         def differs(item: Item) -> bool:
             return item.key not in known or known[item.key][0] != fingerprint(item)
 
+        # Of several versions of one entry in one document the first counts.
         if taken.judged or not taken.items:
-            judged = [one for one in taken.judged if differs(one.item)]
+            first = {one.item.key: one for one in reversed(taken.judged)}
+            judged = [one for one in reversed(first.values()) if differs(one.item)]
         else:
-            items = await self._with_pages(feed, [item for item in taken.items if differs(item)], known)
+            alone = {item.key: item for item in reversed(taken.items)}
+            items = await self._with_pages(feed, [item for item in reversed(alone.values()) if differs(item)])
             judged = self._hands.judge(items)
-        fresh = {one.item.key: one for one in reversed(judged) if one.item.key not in known}
-        return list(fresh.values())[::-1], [one for one in judged if one.item.key in known]
+        return [one for one in judged if one.item.key not in known], [one for one in judged if one.item.key in known]
 
-    async def _with_pages(self, feed: Feed, items: list[Item], known: dict[str, tuple[str, str]]) -> list[Item]:
+    async def _with_pages(self, feed: Feed, items: list[Item]) -> list[Item]:
         """Read the pages of items that may be news; the others keep what the feed says of them."""
         from monitor.articles import read_pages
 
@@ -307,7 +347,8 @@ def _look(state: FeedState, taken: Taken, hashes: bytes, new: int, *, overlap: b
     moved_on = state.newest is None or earliest is None or earliest > state.newest
     return politeness.Look(
         title=taken.title,
-        seen=None if taken.shared else hashes,
+        # A single entry does not tell whether the next one will share its key.
+        seen=None if taken.shared or (state.seen is None and len(taken.items) < 2) else hashes,
         new=new,
         newest=latest.published if latest else None,
         newest_key=latest.key if latest else taken.items[0].key if taken.items else "",

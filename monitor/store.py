@@ -209,6 +209,11 @@ class Store:
         sql = "SELECT key, fingerprint, link FROM items WHERE key IN ({}) AND feed_url = ?"
         return {row["key"]: (row["fingerprint"], row["link"]) for row in self._rows_of(sql, keys, feed_url)}
 
+    def known_by_link(self, feed_url: str, links: Sequence[str]) -> set[tuple[str, str]]:
+        """Return address and fingerprint of those of a feed's items that were seen at these addresses."""
+        sql = "SELECT link, fingerprint FROM items WHERE link IN ({}) AND feed_url = ?"
+        return {(row["link"], row["fingerprint"]) for row in self._rows_of(sql, links, feed_url)}
+
     @contextmanager
     def often(self) -> Iterator[None]:
         """Write many small transactions meanwhile, none of which waits for the disk.

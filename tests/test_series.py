@@ -120,7 +120,7 @@ class Replay:
     def everything(self) -> list[list[tuple[Any, ...]]]:
         """All that is kept of items and what was said of them."""
         return [
-            self.rows(f"SELECT * FROM {table} ORDER BY 1, 2")  # noqa: S608 (fixed names)
+            self.rows(f"SELECT * FROM {table} ORDER BY 1, 2")
             for table in ("items", "verdicts", "item_themes", "evidence")
         ]
 

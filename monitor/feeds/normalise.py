@@ -72,6 +72,8 @@ _RFC_822 = re.compile(
 )
 # What a date leaves out: the year 1 makes it unbelievable, where today would make it news.
 _NOWHEN = datetime(1, 1, 1)  # noqa: DTZ001 (dateutil must see whether a zone was written)
+# The time zero of some programs, `01 Jan 0001`: it would be read as 2001.
+_FIRST_YEARS = re.compile(r"(?:^|[\s,])000\d(?=\s|$)")
 _LATIN_ZONES: dict[str, tzinfo] = {"UT": UTC, "UTC": UTC, "GMT": UTC, "Z": UTC, **_ZONES}
 
 
@@ -250,6 +252,8 @@ def read_date(written: str, parsed: datetime | None, zone: str = "") -> datetime
     """
     if (plain := plain_date(written)) is not None:
         return plain
+    if _FIRST_YEARS.search(written):
+        return _NOWHEN.replace(tzinfo=UTC)
     written = _REMARKS.sub("", written.strip())
     unread = None if re.search(r"[\u3400-\u9fff/]", written) else parsed
     text = re.sub(r"[年月]", "-", written).replace("日", " ").replace("时", ":").replace("時", ":")

@@ -226,6 +226,8 @@ def _looked(state: FeedState, look: Look, now: datetime) -> FeedState:
         state = replace(state, hint=look.hints.every, skip=skip)
     if look.newest and (state.newest is None or look.newest >= state.newest):
         state = replace(state, newest=look.newest, newest_key=look.newest_key)
+    elif state.newest is None and look.newest_key:  # a feed without dates
+        state = replace(state, newest_key=look.newest_key)
     gaps = [at for at in state.gaps if now - GAPS_KEPT <= at <= now]
     return replace(
         state,
