@@ -23,6 +23,8 @@ log = structlog.get_logger()
 
 async def read_pages(fetcher: Fetcher, feed: Feed, links: Sequence[str]) -> dict[str, str]:
     """Return the text behind each link, where there is one."""
+    if not links:
+        return {}
     if not fulltext.installed():
         log.warning("fulltext needs the extra of that name; summaries are judged", feed=feed.name or feed.address)
         return {}

@@ -210,7 +210,10 @@ class Round:
         now = self._clock()
         piece = None if state.seen is None else cut(response.body, b"" if whole else state.seen)
         if piece and not piece.left:
-            look = politeness.Look(seen=piece.hashes, entries=piece.total, hints=None)
+            odd = state.odd.replace("clock", "")  # its dates are those that it had, the clock is this answer's own
+            if not odd and politeness.clock_is_off(response.headers, now):
+                odd = "clock"
+            look = politeness.Look(seen=piece.hashes, entries=piece.total, hints=None, odd=odd)
             return self._unchanged(feed, state, response, body_hash, look)
         # A feed that never had an entry has not been seen yet.
         last_ok = state.last_ok if state.newest_key or self._store.knows(feed.url) else None
@@ -305,9 +308,10 @@ class Round:
         """Read the pages of items that may be news; the others keep what the feed says of them."""
         from monitor.articles import read_pages
 
-        wanted = [item for item in items if not item.backlog]
-        texts = await read_pages(self._fetcher, feed, [item.link for item in wanted if item.link])
-        return [replace(item, text=texts.get(item.link, "")) if not item.backlog else item for item in items]
+        old = self._store.archived(feed.url, [item.key for item in items])
+        wanted = {item.key: item.link for item in items if item.link and not item.backlog and item.key not in old}
+        texts = await read_pages(self._fetcher, feed, list(wanted.values()))
+        return [replace(item, text=texts.get(wanted.get(item.key, ""), "")) for item in items]
 
     def _unchanged(
         self,

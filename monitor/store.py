@@ -214,6 +214,11 @@ class Store:
         sql = "SELECT link, fingerprint FROM items WHERE link IN ({}) AND feed_url = ?"
         return {(row["link"], row["fingerprint"]) for row in self._rows_of(sql, links, feed_url)}
 
+    def archived(self, feed_url: str, keys: Sequence[str]) -> set[str]:
+        """Return those of a feed's items that were old when it first showed them, by key: they are never told."""
+        sql = "SELECT key FROM items WHERE key IN ({}) AND feed_url = ? AND backlog"
+        return {row["key"] for row in self._rows_of(sql, keys, feed_url)}
+
     @contextmanager
     def often(self) -> Iterator[None]:
         """Write many small transactions meanwhile, none of which waits for the disk.

@@ -5,6 +5,7 @@ The only importer of trafilatura and protego, which are the extra `fulltext`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from importlib.util import find_spec
 
@@ -34,10 +35,14 @@ def article(page: bytes, headers: Mapping[str, str], url: str) -> str:
 
 
 def allowed(robots: bytes, agent: str, url: str) -> bool:
-    """Tell whether a robots.txt lets `agent` read `url` (RFC 9309)."""
+    """Tell whether a robots.txt lets `agent` read `url` (RFC 9309).
+
+    Its rules are for a product: what else a User-Agent says would match those for any `reader`.
+    """
     import protego
 
+    product = re.split(r"[/\s]", agent.strip(), maxsplit=1)[0]
     try:
-        return bool(protego.Protego.parse(robots[:MAX_ROBOTS].decode("utf-8", "replace")).can_fetch(url, agent))
+        return bool(protego.Protego.parse(robots[:MAX_ROBOTS].decode("utf-8", "replace")).can_fetch(url, product))
     except Exception:  # a file that cannot be read forbids nothing
         return True
