@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -11,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlite_utils import Database
 
 from monitor.errors import NewerDatabaseError, StoreError
 from monitor.migrations import migrations
@@ -19,6 +22,7 @@ from monitor.model import (
     Edition,
     Evidence,
     FeedState,
+    FeedTrouble,
     Heard,
     Item,
     Judged,
@@ -28,9 +32,10 @@ from monitor.model import (
     Story,
     ThemeTitle,
     Trend,
+    Trouble,
     Verdict,
 )
-from monitor.store import MIGRATIONS, Store, fingerprint
+from monitor.store import MIGRATIONS, Store, _as_json, fingerprint
 
 NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
 FEED = "https://feed.example.com/rss"
@@ -337,3 +342,126 @@ def test_many_hits_come_back_in_a_few_queries(store: Store) -> None:
     assert sum(line.startswith("SELECT") for line in asked) < 10
     assert [hit.verdict for hit in hits] == [item.verdict for item in items]
     assert store.told_links("morning", [hit.item.link for hit in hits]) == set()
+
+
+# ------------------------------------------------------------------ feeds' manners and articles' texts
+
+
+def test_everything_that_a_feeds_state_holds_comes_back(store: Store) -> None:
+    """No field is left out, so that one added later cannot be forgotten here or there."""
+    state = FeedState(
+        FEED,
+        title="Example 微软",
+        etag='"etag"',
+        last_modified="Tue, 24 Nov 2026",
+        body_hash="ab" * 32,
+        due=NOW,
+        last_polled=NOW - timedelta(seconds=1),
+        last_ok=NOW.replace(microsecond=7),
+        failures=3,
+        failing_since=NOW - timedelta(days=1),
+        error="HTTP 410 Gone",
+        trouble="gone",
+        pace=timedelta(minutes=17, microseconds=3),
+        hint=timedelta(hours=2),
+        skip="3 4 sunday",
+        moved_to="https://new.example.com/",
+        moved_polls=4,
+        moved_since=NOW - timedelta(days=2),
+        gone=NOW - timedelta(days=3),
+        seen=b"\x00\xff12345678",
+        newest=NOW - timedelta(hours=5),
+        newest_key="a",
+        empty_polls=2,
+        empty_since=NOW - timedelta(days=4),
+        odd_polls=5,
+        odd="future",
+        gaps=(NOW - timedelta(hours=9), NOW - timedelta(hours=8)),
+    )
+    plain = FeedState("")
+    same = [name for name in FeedState.__dataclass_fields__ if getattr(state, name) == getattr(plain, name)]
+    assert same == [], "a field that this test does not set"
+    for kept in (state, replace(state, seen=None), replace(state, seen=b""), FeedState(FEED)):
+        store.save_poll(kept)
+        assert store.feed_states() == {FEED: kept}
+
+
+def test_the_text_of_an_article_comes_back_in_whatever_is_judged_again(store: Store) -> None:
+    """And goes with an edit, which brings its own."""
+    item = replace(an_item(), text="The article 微软.")
+    store.save_poll(FeedState(FEED), [judged(item), judged(an_item("b"))])
+    [hit, other] = store.untold_hits("morning")
+    assert (hit.item, other.item.text) == (item, "")
+    assert store.items_since(NOW - timedelta(days=1))[hit.id] == item
+    for reference in (f"#{hit.id}", item.link, item.key, "Microsoft"):
+        assert item in [found.item for found in store.find_items(reference)]
+    edited = replace(item, title="OpenAI and Microsoft", text="")
+    store.save_poll(FeedState(FEED), (), [judged(edited)])
+    assert store.find_items(item.link)[0].item == edited
+
+
+def test_what_is_known_of_a_feeds_items_is_of_that_feed_only(store: Store) -> None:
+    """By address, with what they say; and which of them were old at first sight."""
+    item = an_item()
+    store.save_poll(FeedState(FEED), [judged(item), judged(replace(an_item("b"), backlog=True))])
+    links = [item.link, "https://example.com/b", "https://example.com/c"]
+    assert store.known_by_link(FEED, links) == {(link, fingerprint(item)) for link in links[:2]}
+    assert store.archived(FEED, ["a", "b", "c"]) == {"b"}
+    assert store.known_by_link("https://other.example.com/", links) == set()
+    assert store.archived("https://other.example.com/", ["b"]) == set()
+
+
+def test_a_database_from_before_feeds_had_conditions_is_brought_up_to_date(tmp_path: Path) -> None:
+    """States get defaults, items no text, and an edition says what it said of silent feeds."""
+    path = tmp_path / "monitor.db"
+    silent = FeedTrouble("Example", "", NOW - timedelta(days=3), Trouble.SILENT, timedelta(days=1))
+    edition = Edition(
+        DigestPlan("morning", ("a@example.org",), "0 7 * * *"), NOW - timedelta(days=1), NOW, (), 0, 1, (),
+        remarks=(silent,),
+    )  # fmt: skip
+    write_as_m005(path, edition)
+    with Store(path) as store:
+        old = FeedState(FEED, "Example", '"1"', "", "ab" * 32, NOW, NOW, NOW, 0, None, "")
+        assert store.feed_states() == {FEED: old}
+        [hit] = store.untold_hits("morning")
+        assert hit.item == an_item()
+        assert store.known(FEED, ["a"]) == {"a": (fingerprint(an_item()), an_item().link)}
+        kept = store.kept_edition(1)
+        assert kept is not None
+        assert kept.edition == edition
+        store.save_poll(replace(old, gaps=(NOW,)))
+        assert store.feed_states()[FEED].gaps == (NOW,)
+    with Store(path) as store:
+        assert store.feed_states()[FEED].gaps == (NOW,)
+
+
+def write_as_m005(path: Path, edition: Edition) -> None:
+    """Make a database as the version of m005 left it: a feed, a hit, and a mailed edition."""
+    conn = sqlite3.connect(path)
+    with closing(conn):
+        db = Database(conn)
+        migrations.apply(db, stop_before="m006_manners_and_conditions")
+        at = "2026-11-24T05:30:00.000000Z"
+        item = an_item()
+        tree = json.loads(_as_json(edition))
+        tree["silences"] = [{name: one[name] for name in ("name", "since", "usual")} for one in tree.pop("remarks")]
+        db.table("feeds").insert(
+            {"url": FEED, "title": "Example", "etag": '"1"', "last_modified": "", "body_hash": "ab" * 32, "due": at,
+             "last_polled": at, "last_ok": at, "failures": 0, "failing_since": None, "error": ""}
+        )  # fmt: skip
+        db.table("items").insert(
+            {"id": 1, "feed_url": FEED, "key": item.key, "link": item.link, "title": item.title,
+             "summary": item.summary, "outlet": item.outlet, "language": item.language, "published": at, "dated": 1,
+             "first_seen": at, "backlog": 0, "fingerprint": fingerprint(item)}
+        )  # fmt: skip
+        db.table("verdicts").insert({"item_id": 1, "covered": 1, "score": 1.0, "reason": "", "judged": at})
+        first = "2026-11-23T05:30:00.000000Z"
+        db.table("digests").insert({"name": "morning", "first_seen": first, "baseline": first})
+        db.table("template_sets").insert({"hash": "h", "files": zlib.compress(b"{}"), "turn": 1})
+        db.table("editions").insert(
+            {"id": 1, "digest": "morning", "slot": None, "since": first, "until": at, "subject": "Subject",
+             "stories": 0, "reports": 0, "messages": 1, "counts": "{}", "zone": "UTC",
+             "frame": json.dumps(["owner", "sender", "0.1"]), "kept": zlib.compress(json.dumps(tree).encode()),
+             "templates": "h"}
+        )  # fmt: skip
+        conn.commit()
