@@ -89,7 +89,7 @@ def test_texts_are_plain_and_dates_plausible(polled: Polled) -> None:
         assert not re.search(r"</?(?:p|a|div|span|br|img|b|i)\b|&(?:amp|lt|gt|quot|nbsp|#\d+);", title + summary), title
         assert "1995" < published <= "2026-11-24T05:30:00.000000Z"
     [(undated, total)] = polled.rows("SELECT sum(NOT dated), count(*) FROM items")
-    assert int(undated) <= int(total) / 100
+    assert int(undated) <= int(total) / 50  # the pages of some blogs are dated `01 Jan 0001`
 
 
 def test_chinese_is_readable_whatever_its_encoding(polled: Polled) -> None:

@@ -242,8 +242,12 @@ def test_an_entry_that_is_dated_anew_is_no_news(desk: Desk, date: datetime | str
 @pytest.mark.parametrize(("dates", "news"), [("spread", 24), ("today", 50), ("none", 0)])
 def test_an_archive_at_first_sight_floods_nobody(tmp_path: Path, dates: str, news: int) -> None:
     """Of 1,200 entries the last day at most, 50 of it at most; then the one that comes on top."""
-    date = {"spread": lambda n: START - n * HOUR, "today": lambda n: START - n * HOUR / 60, "none": lambda n: None}
-    archive = [E(f"Microsoft and OpenAI {n}", f"a{n}", f"https://example.com/{n}", date[dates](n)) for n in range(1200)]
+    apart = {"spread": HOUR, "today": HOUR / 60, "none": None}[dates]
+
+    def date(number: int) -> datetime | None:
+        return START - number * apart if apart else None
+
+    archive = [E(f"Microsoft and OpenAI {n}", f"a{n}", f"https://example.com/{n}", date(n)) for n in range(1200)]
     with FeedServer() as server:
         desk = Desk(tmp_path, server)
         assert desk.show(*archive, hours=0) == (1200, 0)
@@ -251,7 +255,7 @@ def test_an_archive_at_first_sight_floods_nobody(tmp_path: Path, dates: str, new
         assert len(hits) in (news, news + 1)
         assert {hit.item.key for hit in hits} == {f"a{n}" for n in range(len(hits))}
         desk.digest()
-        top = replace(NEWS, date=date[dates](-1))
+        top = replace(NEWS, date=date(-1))
         assert desk.show(top, *archive) == (1, 0)
         assert [hit.item.key for hit in desk.store.untold_hits("morning")] == ["halted"]
         desk.store.close()
@@ -314,3 +318,15 @@ def test_a_feed_without_dates_that_moved_on_between_two_polls_has_a_gap(desk: De
         desk.server.put("/two.xml", document(entries))
         desk.poll()
     assert desk.store.feed_states()[desk.server.url("/two.xml")].gaps == (desk.now - HOUR, desk.now)
+
+
+def test_impossible_dates_stay_so_while_nothing_new_comes(desk: Desk) -> None:
+    """An old entry that goes must not make a feed's dates sound."""
+    strange = [E(f"Title {n}", f"{n}", f"https://example.com/{n}", START + (60 + n) * DAY) for n in range(4)]
+    found = []
+    for left in (4, 3, 2):
+        desk.show(*strange[:left])
+        state = desk.store.feed_states()[desk.server.url("/one.xml")]
+        found.append((state.odd, state.odd_polls))
+    before = found[0][1]
+    assert found == [("future", before), ("future", before + 1), ("future", before + 2)]
