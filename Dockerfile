@@ -1,7 +1,8 @@
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY requirements/ requirements/
-# Of the extras: `semantic` adds a voice to the second opinion (120 MB), `learn` the command of that name (250 MB).
+# Of the extras: `semantic` adds a voice to the second opinion (120 MB), `learn` the command of that name (250 MB),
+# `fulltext` the reading of articles' pages (80 MB).
 ARG EXTRAS=""
 # hadolint ignore=SC2086
 RUN python -m venv /opt/venv \

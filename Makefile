@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test extras model model-check likeness eval bench points pictures lint locks clean
+.PHONY: help run demo test extras fulltext model model-check likeness eval bench points pictures lint locks clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -22,6 +22,9 @@ test: $(VENV)/.dev  ## run every test
 	@$(BIN)/python -m pytest -n auto
 
 extras: $(VENV)/.extras  ## what `monitor learn` and the sense of the second opinion need (another 250 MB)
+
+fulltext: $(VENV)/.run requirements/fulltext.lock  ## what feeds with `fulltext: true` need
+	@$(PIP) --require-hashes -r requirements/fulltext.lock
 
 model: $(VENV)/.extras  ## the shipped weights of the second opinion, learnt anew from labels/ (two minutes)
 	@$(BIN)/monitor --config feeds.yaml --data build/model learn --out monitor/weights

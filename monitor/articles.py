@@ -17,6 +17,8 @@ from monitor.model import Failure, Feed, Fetched
 
 MOST = 20
 """So many pages a feed and round: a first sight must not read an archive."""
+BUDGET = 60.0
+"""So many seconds for all of them: what has not come by then is left, and the summary serves."""
 
 log = structlog.get_logger()
 
@@ -28,14 +30,18 @@ async def read_pages(fetcher: Fetcher, feed: Feed, links: Sequence[str]) -> dict
     if not fulltext.installed():
         log.warning("fulltext needs the extra of that name; summaries are judged", feed=feed.name or feed.address)
         return {}
-    wanted = list(dict.fromkeys(links))[:MOST]
     rules: dict[str, asyncio.Task[bytes | None]] = {}
+    tasks = {asyncio.create_task(_read(fetcher, feed, link, rules)): link for link in list(dict.fromkeys(links))[:MOST]}
     try:
-        texts = await asyncio.gather(*(_read(fetcher, feed, link, rules) for link in wanted))
+        done, late = await asyncio.wait(tasks, timeout=BUDGET)
+        if late:
+            log.info("pages not read in time", feed=feed.name or feed.address, pages=len(late))
+        return {tasks[task]: text for task in done if (text := task.result())}
     finally:
-        for task in rules.values():
+        pending = [*tasks, *rules.values()]
+        for task in pending:
             task.cancel()
-    return {link: text for link, text in zip(wanted, texts, strict=True) if text}
+        await asyncio.gather(*pending, return_exceptions=True)
 
 
 async def _read(fetcher: Fetcher, feed: Feed, link: str, rules: dict[str, asyncio.Task[bytes | None]]) -> str:

@@ -44,6 +44,7 @@ ACCEPT = (
     "application/atom+xml, application/rss+xml, application/rdf+xml, application/feed+json, application/xml;q=0.9, "
     "text/xml;q=0.9, */*;q=0.1"
 )
+ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.5"
 MAX_BODY = 10 * 1024 * 1024
 MAX_REDIRECTS = 5
 PATIENCE = 3.0
@@ -182,7 +183,8 @@ class Fetcher:
     async def page(self, url: str, feed: Feed) -> Response:
         """Ask for a page that a feed links to, with the same bounds and manners, and the pages of its host by turns."""
         async with self._turn(_host(url)):
-            return await self.fetch(Feed(url, user_agent=feed.user_agent, timeout=feed.timeout), FeedState(url))
+            page = Feed(url, user_agent=feed.user_agent, headers=(("Accept", ACCEPT_PAGE),), timeout=feed.timeout)
+            return await self.fetch(page, FeedState(url))
 
     @asynccontextmanager
     async def _turn(self, host: str) -> AsyncIterator[None]:
