@@ -15,7 +15,12 @@ Network = IPv4Network | IPv6Network
 
 _METADATA = frozenset({"168.63.129.16"})
 """Services of a cloud that have a public address; all others are link-local or private."""
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_SPECIAL: tuple[Network, ...] = (IPv4Network("192.0.0.0/24"), IPv6Network("3fff::/20"))
+"""What `ipaddress` of some Python versions takes for public: IETF protocol assignments (a cloud keeps its metadata
+there) and documentation."""
+# Of the prefix for local use only the plain form: in longer ones the IPv4 address stands elsewhere (RFC 6052, 2.2).
+_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/96"))
 
 
 class Guard:
@@ -70,7 +75,10 @@ def as_network(entry: str) -> Network | None:
 
 def is_public(address: Address) -> bool:
     """Tell whether an address belongs to the public internet (IANA's special-purpose registries)."""
-    return address.is_global and not address.is_multicast and str(address) not in _METADATA
+    if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False  # site-local addresses and what is not given out yet
+    special = any(address in network for network in _SPECIAL) or str(address) in _METADATA
+    return address.is_global and not address.is_multicast and not special
 
 
 def unwrapped(address: Address) -> Address:
