@@ -17,6 +17,9 @@ else:
 ACCEPTED = "gzip, deflate, br, zstd"
 """For Accept-Encoding (RFC 9110, 12.5.3)."""
 _PIECE = 256 * 1024
+_MEMBER = b"\x1f\x8b"
+_ZSTD_OPTIONS = {int(zstd.DecompressionParameter.window_log_max): 23}
+"""A window of 8 MiB at most (RFC 9659, 3): the default would let a few bytes ask for 128 MiB."""
 
 
 class PackedError(ValueError):
@@ -64,23 +67,29 @@ class _Zlib:
         self._bits, self._raw = bits, bits < 0
         self._inflate = zlib.decompressobj(bits)
         self._begun = False
+        self._held = b""
 
     def __call__(self, data: bytes, room: int) -> bytes:
         if not self._begun and data and self._bits == zlib.MAX_WBITS and not _has_zlib_header(data):
             self._inflate = zlib.decompressobj(-zlib.MAX_WBITS)  # as some servers understand deflate
         self._begun = self._begun or bool(data)
-        out = []
-        while data and room >= 0:
+        data, self._held = self._held + data, b""
+        out, full = [], False
+        while (data or full) and room >= 0:
             if self._inflate.eof:
-                if not data.startswith(b"\x1f\x8b"):
+                if data == _MEMBER[:1]:
+                    self._held = data  # perhaps a member whose first two bytes came apart
+                if not data.startswith(_MEMBER):
                     break  # padding after the end
                 self._inflate = zlib.decompressobj(self._bits)
+            most = max(1, min(room + 1, _PIECE))
             try:
-                part = self._inflate.decompress(data, max(1, min(room + 1, _PIECE)))
+                part = self._inflate.decompress(data, most)
             except zlib.error as e:
                 raise PackedError(str(e)) from e
             out.append(part)
             room -= len(part)
+            full = len(part) == most  # then zlib may hold back more, with all data consumed
             data = self._inflate.unconsumed_tail or self._inflate.unused_data
         return b"".join(out)
 
@@ -100,11 +109,12 @@ class _Brotli:
 
     def __call__(self, data: bytes, room: int) -> bytes:
         self._begun = self._begun or bool(data)
-        out = []
+        out, full = [], False
         try:
-            while room >= 0 and (data or not self._decoder.can_accept_more_data()):
-                part = self._decoder.process(data, output_buffer_limit=max(1, min(room + 1, _PIECE)))
-                data = b""
+            while room >= 0 and (data or full or not self._decoder.can_accept_more_data()):
+                most = max(1, min(room + 1, _PIECE))
+                part = self._decoder.process(data, output_buffer_limit=most)
+                data, full = b"", len(part) >= most  # then more may be held back, with all data consumed
                 out.append(part)
                 room -= len(part)
                 if self._decoder.is_finished():
@@ -122,7 +132,7 @@ class _Zstd:
     """Of one or several frames."""
 
     def __init__(self) -> None:
-        self._decoder = zstd.ZstdDecompressor()
+        self._decoder = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
         self._begun = False
 
     def __call__(self, data: bytes, room: int) -> bytes:
@@ -133,7 +143,7 @@ class _Zstd:
                 data = self._decoder.unused_data + data
                 if not data:
                     break
-                self._decoder = zstd.ZstdDecompressor()
+                self._decoder = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
             elif not data and self._decoder.needs_input:
                 break
             try:
