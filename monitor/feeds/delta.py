@@ -6,12 +6,15 @@ Parsing costs far more than comparing bytes. What cannot be cut with certainty i
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from hashlib import blake2b
 
 WIDTH = 8
 """Bytes of one entry's hash."""
 _TAGS = re.compile(rb"<(/?)(item|entry)(?=[\s/>])[^>]*>")
+_OTHER_TAGS = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)[\s/>]", re.IGNORECASE)
+_ASIDES = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,8 @@ def _entries(body: bytes) -> list[tuple[int, int]] | None:
     """Return where entries stand, tags included; None unless tags open and close by turns.
 
     A tag within CDATA, a comment or another entry upsets the turns, or stands in a piece whose bytes are compared with
-    themselves. Two-byte encodings have no tags here; what entities mean is told outside of the entries.
+    themselves: no CDATA or comment goes over the border of a piece. An entry that writes its tag in another way stands
+    outside of all pieces. Two-byte encodings have no tags here; what entities mean is told outside of the entries.
     """
     if b"<!ENTITY" in body[: 64 * 1024] or b"\x00" in body[:64]:
         return None
@@ -72,4 +76,21 @@ def _entries(body: bytes) -> list[tuple[int, int]] | None:
             return None
         else:
             opened, name = tag.start(), tag[2]
-    return found or None
+    if opened is not None or not found:
+        return None
+    borders = [0, *(border for bounds in found for border in bounds), len(body)]
+    if any(_OTHER_TAGS.search(body, start, end) for start, end in zip(borders[::2], borders[1::2], strict=True)):
+        return None
+    return None if _cuts_asides(body, borders) else found
+
+
+def _cuts_asides(body: bytes, borders: list[int]) -> bool:
+    """Tell whether one of the borders lies in CDATA or in a comment."""
+    at = 0
+    while (at := body.find(b"<!", at)) >= 0:
+        opening, closing = next((pair for pair in _ASIDES if body.startswith(pair[0], at)), (b"<!", b""))
+        end = body.find(closing, at + len(opening))
+        if end < 0 or bisect_right(borders, at) != bisect_left(borders, end + len(closing)):
+            return True
+        at = end + len(closing)
+    return False
