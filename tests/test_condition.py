@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from monitor.feeds.condition import trouble_of
+from monitor.feeds.condition import state_in_words, trouble_of
 from monitor.model import Feed, FeedState, FeedTrouble, Thresholds, Trouble
 
 UNTIL = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
@@ -89,3 +89,149 @@ def test_silence_is_told_only_of_a_feed_that_answers(state: dict[str, object]) -
     arrivals = hourly(30, UNTIL - timedelta(days=3))
     known = FeedState(FEED.url, **state)  # type: ignore[arg-type]
     assert [t for t in trouble_of(FEED, known, arrivals, LIMITS, UNTIL) if t.kind is Trouble.SILENT] == []
+
+
+# ------------------------------------------------------------------ each by its name and threshold
+
+DAY = timedelta(days=1)
+HIGH = Thresholds(7, 7, 7, 7, 7, timedelta(days=90), 3, 7, 7, 7)
+
+
+def of(state: dict[str, object], limits: Thresholds = LIMITS) -> list[FeedTrouble]:
+    """What is wrong with a feed that answered lately, unless the state says otherwise."""
+    known = FeedState(FEED.url, **{"last_ok": UNTIL, "last_polled": UNTIL, **state})  # type: ignore[arg-type]
+    return trouble_of(FEED, known, (), limits, UNTIL)
+
+
+def failing(kind: Trouble, times: int) -> dict[str, object]:
+    """The state of a feed that failed so often."""
+    return {"failures": times, "trouble": str(kind), "error": "why", "failing_since": SINCE}
+
+
+@pytest.mark.parametrize("kind", [Trouble.FAILING, Trouble.PAGE, Trouble.NOTHING, Trouble.PLACEHOLDER])
+def test_each_failure_has_a_threshold_of_its_own(kind: Trouble) -> None:
+    """Named as what it is, from the threshold on, whatever the others are."""
+    for most in (1, 3, 9):
+        limits = Thresholds(**{str(kind): most})  # type: ignore[arg-type]
+        assert of(failing(kind, most - 1), limits) == []
+        assert of(failing(kind, most), limits) == [FeedTrouble("Example News", "why", SINCE, kind)]
+    others = {"failing": 1, "page": 1, "nothing": 1, "placeholder": 1, str(kind): 9}
+    assert of(failing(kind, 8), Thresholds(**others)) == []  # type: ignore[arg-type]
+
+
+def test_a_feed_that_says_that_it_is_gone_is_told_at_once() -> None:
+    """It will not mend itself."""
+    assert of(failing(Trouble.GONE, 1), HIGH) == [FeedTrouble("Example News", "why", SINCE, Trouble.GONE)]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "trouble"),
+    [
+        (
+            {"empty_polls": 11, "empty_since": SINCE},
+            {"empty_polls": 12, "empty_since": SINCE},
+            FeedTrouble("Example News", "", SINCE, Trouble.EMPTY),
+        ),
+        (
+            {"newest": UNTIL - 60 * DAY + timedelta(seconds=1)},
+            {"newest": UNTIL - 60 * DAY},
+            FeedTrouble("Example News", "", UNTIL - 60 * DAY, Trouble.STALE),
+        ),
+        (
+            {"gaps": (SINCE,)},
+            {"gaps": (SINCE, UNTIL)},
+            FeedTrouble("Example News", "2", SINCE, Trouble.GAP),
+        ),
+        (
+            {"odd": "future", "odd_polls": 2},
+            {"odd": "future", "odd_polls": 3},
+            FeedTrouble("Example News", "future", None, Trouble.DATES),
+        ),
+        (
+            {"moved_to": "https://new.example/", "moved_polls": 4, "moved_since": SINCE - DAY},
+            {"moved_to": "https://new.example/", "moved_polls": 5, "moved_since": SINCE - DAY},
+            FeedTrouble("Example News", "https://new.example/", SINCE - DAY, Trouble.MOVED),
+        ),
+    ],
+)
+def test_a_feed_that_answers_and_does_not_serve_is_told(
+    low: dict[str, object], high: dict[str, object], trouble: FeedTrouble
+) -> None:
+    """From its threshold on, and a higher threshold counts."""
+    assert of(low) == []
+    assert of(high) == [trouble]
+    assert not trouble.broken
+    assert of(high, HIGH) == [] or trouble.kind is Trouble.EMPTY
+
+
+@pytest.mark.parametrize(
+    "blip",
+    [
+        failing(Trouble.FAILING, 1), failing(Trouble.PAGE, 1), failing(Trouble.NOTHING, 1),
+        failing(Trouble.PLACEHOLDER, 1), {"empty_polls": 1, "empty_since": UNTIL}, {"gaps": (UNTIL,)},
+        {"odd": "clock", "odd_polls": 1}, {"moved_to": "https://n.example/", "moved_polls": 1, "moved_since": UNTIL},
+    ],
+)  # fmt: skip
+def test_one_blip_is_never_a_report(blip: dict[str, object]) -> None:
+    """Whatever the trouble."""
+    assert of(blip) == []
+
+
+def test_gaps_count_within_a_week() -> None:
+    """Two a month are no habit."""
+    assert of({"gaps": (UNTIL - 8 * DAY, UNTIL)}) == []
+    assert [t.reason for t in of({"gaps": (UNTIL - 8 * DAY, UNTIL - 7 * DAY, SINCE, UNTIL)})] == ["3"]
+    assert of({"gaps": (SINCE, UNTIL + DAY)}) == [], "a clock was ahead"
+
+
+def test_a_move_is_told_only_when_it_is_believed() -> None:
+    """However low the threshold: the address must have been followed for good."""
+    soon = {"moved_to": "https://n.example/", "moved_polls": 9, "moved_since": UNTIL - timedelta(hours=23)}
+    assert of(soon, Thresholds(moved=1)) == []
+    few = {"moved_to": "https://n.example/", "moved_polls": 4, "moved_since": UNTIL - 9 * DAY}
+    assert of(few, Thresholds(moved=1)) == []
+
+
+def test_an_old_feed_is_stale_and_not_silent_as_well() -> None:
+    """One word for one trouble."""
+    arrivals = hourly(30, UNTIL - 70 * DAY)
+    known = FeedState(FEED.url, last_ok=UNTIL, newest=UNTIL - 70 * DAY)
+    assert [t.kind for t in trouble_of(FEED, known, arrivals, LIMITS, UNTIL)] == [Trouble.STALE]
+    patient = Thresholds(stale=90 * DAY)
+    assert [t.kind for t in trouble_of(FEED, known, arrivals, patient, UNTIL)] == [Trouble.SILENT]
+
+
+def test_several_troubles_of_a_feed_that_answers_are_all_told() -> None:
+    """Each is mended in another way."""
+    state: dict[str, object] = {
+        "newest": UNTIL - 99 * DAY, "gaps": (SINCE, UNTIL), "odd": "clock", "odd_polls": 9,
+        "moved_to": "https://n.example/", "moved_polls": 9, "moved_since": UNTIL - 9 * DAY,
+    }  # fmt: skip
+    assert [t.kind for t in of(state)] == [Trouble.STALE, Trouble.GAP, Trouble.DATES, Trouble.MOVED]
+    assert [t.kind for t in of({**state, **failing(Trouble.PAGE, 9)})] == [Trouble.PAGE]
+    assert [t.kind for t in of({**state, "empty_polls": 99})] == [Trouble.EMPTY]
+
+
+@pytest.mark.parametrize(
+    ("feed", "state", "word"),
+    [
+        (Feed(FEED.url, enabled=False), failing(Trouble.PAGE, 9), "disabled"),
+        (FEED, None, "new"),
+        (FEED, {"last_polled": None}, "new"),
+        (FEED, {}, "ok"),
+        (FEED, failing(Trouble.PAGE, 1), "blip"),
+        (FEED, failing(Trouble.PAGE, 3), "page"),
+        (FEED, failing(Trouble.GONE, 1), "gone"),
+        (FEED, {"empty_polls": 1}, "blip"),
+        (FEED, {"empty_polls": 12}, "empty"),
+        (FEED, {"odd": "future", "odd_polls": 1}, "blip"),
+        (FEED, {"odd": "future", "odd_polls": 3, "gaps": (SINCE, UNTIL)}, "gap"),
+    ],
+)
+def test_the_state_of_a_feed_is_one_word(feed: Feed, state: dict[str, object] | None, word: str) -> None:
+    """As `monitor feeds list` shows it."""
+    if state is None:
+        assert state_in_words(feed, None, []) == word
+        return
+    known = FeedState(feed.url, **{"last_ok": UNTIL, "last_polled": UNTIL, **state})  # type: ignore[arg-type]
+    assert state_in_words(feed, known, trouble_of(feed, known, (), LIMITS, UNTIL)) == word

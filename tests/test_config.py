@@ -12,6 +12,7 @@ import pytest
 from monitor.config import fingerprint, load, mailbox, try_title
 from monitor.environment import mail_settings, unknown_variables
 from monitor.errors import ConfigError, Fault
+from monitor.model import Manners, Thresholds, without_credentials
 from monitor.settings import Settings
 
 SMALL = """\
@@ -685,3 +686,148 @@ def test_known_variables_and_those_of_others_are_let_be() -> None:
     names = ["CONFIG", "DATA", "LOG", "SMTP_HOST", "SMTP_PORT", "SMTP_USER", "SMTP_PASSWORD", "SMTP_PASSWORD_FILE"]
     known = {f"MONITOR_{name}": "x" for name in [*names, "SMTP_SECURITY", "SMTP_CA_FILE", "SMTP_FROM"]}
     assert unknown_variables({**known, "PATH": "/bin", "HOME": "/root", "MONITORING": "x"}) == []
+
+
+# ------------------------------------------------------------------ how feeds are asked, and what is said of them
+
+
+def with_polling(lines: str, key: str = "polling") -> str:
+    """The small file with a part at its top: its keys begin in line 2, column 3."""
+    return f"{key}:\n" + "".join(f"  {line}\n" for line in lines.splitlines()) + SMALL
+
+
+def test_manners_and_thresholds_are_understood(write: Write) -> None:
+    """Every key arrives."""
+    polling = """shortest: 5m
+longest: 1d
+contact: ops@example.com
+per_host: 4
+spacing: 0s
+allow: [rsshub, 10.0.0.0/8, "::1", 192.168.1.5]"""
+    assert load(write(with_polling(polling))).manners == Manners(
+        timedelta(minutes=5),
+        timedelta(days=1),
+        "ops@example.com",
+        4,
+        timedelta(),
+        ("rsshub", "10.0.0.0/8", "::1", "192.168.1.5"),
+    )
+    health = (
+        "failing: 1\npage: 2\nnothing: 4\nplaceholder: 5\nempty: 6\nstale: 7d\nsilent: 2.5\ngap: 8\ndates: 9\nmoved: 10"
+    )
+    assert load(write(with_polling(health, "health"))).thresholds == Thresholds(
+        1, 2, 4, 5, 6, timedelta(days=7), 2.5, 8, 9, 10
+    )
+
+
+def test_what_is_left_out_has_its_default(write: Write) -> None:
+    """Both parts, or one key of them."""
+    assert load(write(SMALL)).manners == Manners()
+    assert load(write(SMALL)).thresholds == Thresholds()
+    assert load(write(with_polling("per_host: 1"))).manners == Manners(per_host=1)
+    assert load(write(with_polling("gap: 1", "health"))).thresholds == Thresholds(gap=1)
+
+
+def test_a_feed_may_have_manners_of_its_own(write: Write) -> None:
+    """Headers, a User-Agent, a timeout, an interval."""
+    keys = (
+        "every: 1m\n    timeout: 5m\n    user_agent: Mine/1.0\n    fulltext: yes\n"
+        "    headers: {Authorization: Bearer x, X-Number: 5}"
+    )
+    feed = load(write(edited(("every: 30m", keys)))).feeds[1]
+    assert (feed.every, feed.timeout) == (timedelta(minutes=1), timedelta(minutes=5))
+    assert (feed.user_agent, feed.fulltext) == ("Mine/1.0", True)
+    assert feed.headers == (("Authorization", "Bearer x"), ("X-Number", "5"))
+
+
+@pytest.mark.parametrize(
+    ("key", "line", "place", "words"),
+    [
+        ("polling", "shortest: 30s", (2, 13), "polling.shortest: must be from 1m to 30d"),
+        ("polling", "shortest: soon", (2, 13), "'soon' is not a length of time"),
+        ("polling", "shortest: 30", (2, 13), "30 is not a length of time"),
+        ("polling", "longest: 31d", (2, 12), "must be from 1m to 30d"),
+        ("polling", "longest: 5m", (2, 3), "longest must not be shorter than shortest"),
+        ("polling", "shortest: 3h", (2, 3), "longest must not be shorter than shortest"),
+        ("polling", "per_host: 0", (2, 13), "greater than or equal to 1"),
+        ("polling", "per_host: 33", (2, 13), "less than or equal to 32"),
+        ("polling", "per_host: many", (2, 13), "integer"),
+        ("polling", "spacing: 61s", (2, 12), "must be from 0s to 1m"),
+        ("polling", 'contact: "a\\nb"', (2, 12), "must be one line"),
+        ("polling", f"contact: {'x' * 201}", (2, 12), "at most 200"),
+        ("polling", "allow: rsshub", (2, 10), "a list is expected"),
+        ("polling", "alow: [rsshub]", (2, 3), "unknown key; did you mean allow?"),
+        ("polling", "allow: [10.0.0.0/33]", (2, 11), "'10.0.0.0/33' is neither a network"),
+        ("polling", "allow: [rsshub, 10.0.0.256]", (2, 19), "'10.0.0.256' is neither a network"),
+        ("polling", "allow: [10]", (2, 11), "'10' is neither a network"),
+        ("polling", 'allow: ["http://rsshub/"]', (2, 11), "is neither a network"),
+        ("polling", 'allow: ["rsshub:1200"]', (2, 11), "is neither a network"),
+        ("polling", 'allow: ["rss hub"]', (2, 11), "cannot be the name of a host; write it without http://"),
+        ("polling", 'allow: [""]', (2, 11), "cannot be the name of a host"),
+        ("polling", "allow: [0.0.0.0/0]", (2, 11), "would allow every address"),
+        ("polling", 'allow: ["::/0"]', (2, 11), "would allow every address"),
+        ("health", "failing: 0", (2, 12), "greater than or equal to 1"),
+        ("health", "moved: 1001", (2, 10), "less than or equal to 1000"),
+        ("health", "stale: 1h", (2, 10), "must be from 1d to 3650d"),
+        ("health", "stale: 3651d", (2, 10), "must be from 1d to 3650d"),
+        ("health", "silent: 0.5", (2, 11), "greater than or equal to 1"),
+        ("health", "silent: .nan", (2, 11), "health.silent"),
+        ("health", "silent: 101", (2, 11), "less than or equal to 100"),
+        ("health", "faling: 3", (2, 3), "unknown key; did you mean failing?"),
+    ],
+)
+def test_a_mistake_in_how_feeds_are_asked_is_told_with_its_place(
+    write: Write, key: str, line: str, place: tuple[int, int], words: str
+) -> None:
+    """Bounds, and slips of the hand."""
+    (fault,) = faults(write(with_polling(line, key)))
+    assert (fault.line, fault.column) == place
+    assert words in fault.message
+
+
+@pytest.mark.parametrize(
+    ("new", "place", "words"),
+    [
+        ("every:", (13, 5), "is not a length of time"),
+        ("timeout: 0s", (13, 14), "must be from 1s to 5m"),
+        ("timeout: 6m", (13, 14), "must be from 1s to 5m"),
+        ("timeout: 30", (13, 14), "is not a length of time"),
+        ('user_agent: "a\\r\\nb"', (13, 17), "must be one line"),
+        ("headers: [a]", (13, 14), "keys are expected"),
+        ('headers: {X-Key: "a\\nB: c"}', (13, 22), "must be one line"),
+        ("headers: {Host: a.example}", (13, 21), "Host: is set by the monitor itself"),
+        ("headers: {user-agent: x}", (13, 27), "user-agent: is set by the monitor itself"),
+        ("headers: {If-None-Match: x}", (13, 30), "is set by the monitor itself"),
+        ("headers: {Accept-Encoding: x}", (13, 32), "is set by the monitor itself"),
+        ("headers: {Content-Length: 5}", (13, 31), "is set by the monitor itself"),
+        ('headers: {"a b": x}', (13, 22), "'a b' is not the name of a header"),
+        ('headers: {"a:": x}', (13, 21), "is not the name of a header"),
+        ('headers: {"": x}', (13, 19), "is not the name of a header"),
+        ("headers: {微软: x}", (13, 19), "is not the name of a header"),
+        ("fulltext: maybe", (13, 15), "feeds.1.fulltext"),
+    ],
+)
+def test_a_mistake_in_a_feeds_own_manners_is_told_with_its_place(
+    write: Write, new: str, place: tuple[int, int], words: str
+) -> None:
+    """An empty interval is a slip too: nobody means it."""
+    (fault,) = faults(write(edited(("every: 30m", new))))
+    assert words in fault.message
+    assert (fault.line, fault.column) == place
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://example.com/feed", "https://example.com/feed"),
+        ("https://me:secret@example.com/feed", "https://example.com/feed"),
+        ("https://me@example.com:8443/feed", "https://example.com:8443/feed"),
+        ("https://me:p@ss@example.com/", "https://example.com/"),
+        ("https://example.com/@me/feed?by=a@b.example", "https://example.com/@me/feed?by=a@b.example"),
+        ("from http://a:b@c.example/ to https://d:e@f.example/", "from http://c.example/ to https://f.example/"),
+        ("", ""),
+    ],
+)
+def test_a_password_in_an_address_is_never_shown(address: str, shown: str) -> None:
+    """In a text that holds several too; an @ that is none of a password's stays."""
+    assert without_credentials(address) == shown

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import time
 import unicodedata
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import format_datetime
 from time import process_time
 
 import pytest
@@ -13,13 +15,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.feeds.normalise import (
+    EARLIEST,
+    FIRST_MOST,
     FIRST_SIGHT,
     FUTURE,
     LATE,
     MAX_SUMMARY,
     MAX_TITLE,
+    capped,
     clean_link,
     cut,
+    date_fault,
     identity,
     is_backlog,
     language_of,
@@ -733,3 +739,140 @@ def test_a_feed_becomes_items() -> None:
 def test_a_date_that_overflows_a_decimal_is_no_date() -> None:
     """Dateutil lets decimal's errors through; one such item must not stop the poll."""
     assert read_date("10:999999999999999999999999999999", None, "") is None
+
+
+# ---------------------------------------------------------------- the short ways lead to the same place
+
+zoned = st.datetimes(
+    datetime(1000, 1, 2),  # noqa: DTZ001
+    datetime(9999, 12, 30),  # noqa: DTZ001
+    timezones=st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes))),
+)
+
+
+@THOROUGH
+@given(zoned, st.sampled_from(["", SHANGHAI]))
+def test_a_date_as_the_standards_have_it_is_read_as_any_other(at: datetime, zone: str) -> None:
+    """RFC 3339 and RFC 822: the same as the long way, which a space in front makes it take."""
+    whole = at.replace(microsecond=0)
+    for exact, written in (
+        (at, at.isoformat(timespec="microseconds")),
+        (whole, whole.isoformat()),
+        (whole, format_datetime(whole)),
+        (whole, format_datetime(whole).partition(", ")[2]),
+        (whole, format_datetime(whole.astimezone(UTC), usegmt=True)),
+        (whole, whole.astimezone(UTC).isoformat().replace("+00:00", "Z")),
+    ):
+        assert read_date(written, None, zone) == exact
+        assert read_date(f" {written}", None, zone) == exact
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Shanghai", "America/New_York"])
+def test_a_date_means_the_same_on_every_machine(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also -0000, which says that nothing is known of the zone: that of this machine least of all."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        read_date.cache_clear()
+        for written in ("Tue, 24 Nov 2026 04:00:00 -0000", "24 Nov 2026 04:00:00 GMT", "2026-11-24T04:00:00-00:00"):
+            assert read_date(written, None) == datetime(2026, 11, 24, 4, tzinfo=UTC)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+        read_date.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["Tue, 32 Nov 2026 04:00:00 GMT", "Tue, 24 Nov 2026 25:00:00 GMT", "Tue, 24 Nov 2026 04:00:00 +9999",
+     "2026-13-24T04:00:00Z", "2026-11-24T04:00:00+24:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"],
+)  # fmt: skip
+def test_a_date_in_good_form_that_cannot_be_stops_nobody(written: str) -> None:
+    """It is no date, or what the long way makes of it."""
+    assert read_date(written, None) == read_date(f" {written}", None)
+
+
+plain_links = st.builds(
+    "{}://{}{}/{}{}".format,
+    st.sampled_from(["http", "https"]),
+    st.lists(st.text("abz019-", min_size=1, max_size=70), min_size=2, max_size=4).map(".".join),
+    st.sampled_from(["", "", ":80", ":8080", ":0", ":0080", ":65535", ":65536", ":99999"]),
+    st.text("aZ0_/.~-", max_size=12),
+    st.just("") | st.text("aZ0_=&.~-", max_size=12).map("?{}".format) | st.just("?utm_source=x&id=1&fbclid=2"),
+)
+
+
+@THOROUGH
+@given(plain_links, st.sampled_from(["", "https://example.com/feed/"]))
+def test_a_plain_link_is_cleaned_as_any_other(link: str, base: str) -> None:
+    """A fragment makes it take the long way, and is gone at its end."""
+    assert clean_link(link, base) == clean_link(f"{link}#part", base)
+
+
+@pytest.mark.parametrize("port", [":65536", ":99999"])
+def test_a_port_that_cannot_be_makes_no_link(port: str) -> None:
+    """No browser would follow it."""
+    assert clean_link(f"https://example.com{port}/a") == ""
+
+
+@THOROUGH
+@given(st.text(st.characters(exclude_characters="<&"), max_size=60) | st.text("ab \t\u3000\u00a0\u00ad微", max_size=20))
+def test_a_plain_headline_is_cleaned_as_any_other(text: str) -> None:
+    """A tag in front makes it take the long way, and is gone at its end."""
+    assert plain_text(text) == plain_text(f"<b></b>{text}")
+
+
+# ---------------------------------------------------------------- whole archives
+
+
+def dated(number: int, minutes: float) -> Item:
+    """An item of so many minutes ago."""
+    written = (NOW - timedelta(minutes=minutes)).isoformat()
+    return clean(id=f"n{number}", published=written, first=True)
+
+
+@STEADY
+@given(st.lists(st.integers(0, 60 * 48), max_size=120))
+def test_of_a_first_document_only_the_newest_are_news(ages: list[int]) -> None:
+    """Fifty at most, the newest of them; the others are kept as backlog, none is lost, none moves."""
+    items = [dated(n, age) for n, age in enumerate(ages)]
+    result = capped(items)
+    assert [replace(item, backlog=False) for item in result] == [replace(item, backlog=False) for item in items]
+    news = [item for item in result if not item.backlog]
+    were = [item for item in items if not item.backlog]
+    assert len(news) == min(len(were), FIRST_MOST)
+    put_back = [new for old, new in zip(items, result, strict=True) if new.backlog and not old.backlog]
+    if put_back:
+        assert max(item.published for item in put_back) <= min(item.published for item in news)
+    assert all(new.backlog for old, new in zip(items, result, strict=True) if old.backlog)
+
+
+def test_an_archive_that_is_dated_today_is_not_told_whole() -> None:
+    """Some feeds date all they have on the day of the poll."""
+    assert sum(not item.backlog for item in capped([dated(n, 0) for n in range(5000)])) == FIRST_MOST == 50
+
+
+# ---------------------------------------------------------------- what is wrong with a date
+
+
+@pytest.mark.parametrize(
+    ("written", "zone", "fault"),
+    [
+        ("", "", ""),
+        ("  ", "", ""),
+        ("Tue, 24 Nov 2026 04:00:00 GMT", "", ""),
+        ("2026-11-25T05:30:00Z", "", ""),
+        ("2026-11-25T05:30:01Z", "", "future"),
+        ("2026-11-25 13:30:00", SHANGHAI, ""),
+        ("2026-11-25 13:30:00", "", "future"),
+        ("Tue, 24 Nov 2099 04:00:00 GMT", "", "future"),
+        ("soon", "", "unreadable"),
+        ("2026-02-30", "", "unreadable"),
+        ("1970-01-01T00:00:00Z", "", "unreadable"),
+        ("0001-01-01", "", "unreadable"),
+        (EARLIEST.isoformat(), "", ""),
+    ],
+)
+def test_a_date_that_cannot_be_is_named(written: str, zone: str, fault: str) -> None:
+    """In the future by more than a day, or none that can be read; no date at all is no fault."""
+    assert date_fault(written, None, zone, NOW) == fault

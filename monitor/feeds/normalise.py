@@ -53,7 +53,7 @@ _TRACKING = re.compile(
     re.IGNORECASE,
 )
 # An address that no cleaning would change: its host in small letters, nothing escaped, no fragment.
-_PLAIN_LINK = re.compile(r"(https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d{1,5})?/[\w/.~-]*)(\?[\w=&.~-]*)?", re.ASCII)
+_PLAIN_LINK = re.compile(r"(https?://[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[1-9]\d{0,3})?/[\w/.~-]*)(\?[\w=&.~-]*)?", re.ASCII)
 # What WordPress appends to every excerpt.
 _BOILERPLATE = re.compile(r"(?:\s*\[…\])?\s*The post .{1,300} (?:appeared first on|first appeared on) .{1,100}$")
 # Days of the week, `GMT` before an offset (dateutil would turn its sign), a zone's name in brackets.
@@ -278,7 +278,8 @@ def plain_date(written: str) -> datetime | None:
         if _RFC_3339.fullmatch(written):
             return datetime.fromisoformat(written).astimezone(UTC)
         if _RFC_822.fullmatch(written):
-            return parsedate_to_datetime(written).astimezone(UTC)
+            read = parsedate_to_datetime(written)  # without a zone for -0000
+            return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return None

@@ -149,7 +149,8 @@ def after_failure(
     An address that was only believed to be the new one is forgotten: the feed's own is asked next.
     """
     failures = state.failures + 1
-    wait = back_off(_base(feed, state, manners), failures, failure.retry_after, feed.url)
+    base = _base(feed, state, manners)
+    wait = back_off(base, failures, failure.retry_after, feed.url)
     gone = (state.gone or now) if failure.trouble is Trouble.GONE else None
     return replace(
         state,
@@ -158,7 +159,7 @@ def after_failure(
         error=failure.reason,
         trouble=str(failure.trouble),
         last_polled=now,
-        due=now + (GONE_AGAIN if gone else wait),
+        due=now + (max(GONE_AGAIN, base) if gone else wait),
         gone=gone,
         moved_to="",
         moved_polls=0,
