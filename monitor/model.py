@@ -217,13 +217,13 @@ class Hints:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """A document that was read as a feed. `version` is feedparser's name of the format."""
+    """A document that was read as a feed. `version` is feedparser's name of the format; `sound`: it is well-formed."""
 
     title: str
     language: str
     version: str
     entries: tuple[Entry, ...]
-    hints: Hints = Hints()
+    sound: bool = True
 
 
 @dataclass(frozen=True, slots=True)

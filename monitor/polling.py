@@ -224,8 +224,10 @@ class Round:
             return self._failed(feed, state, replace(taken.failure, seconds=response.seconds))
         known = self._store.known(feed.url, [item.key for item in taken.items])
         cut_out = piece is not None and piece.known > 0
-        if cut_out and any(item.key in known and known[item.key][1] != item.link for item in taken.items):
-            # Perhaps no edit, but a feed that writes one key into all its entries: told apart only side by side.
+        renamed = any(item.key in known and known[item.key][1] != item.link for item in taken.items)
+        if cut_out and (taken.together or renamed):
+            # A feed that writes one key into all its entries, perhaps: told apart only side by side. And in a document
+            # that is ill-formed an entry may read otherwise without its neighbours.
             return await self._read(feed, state, response, body_hash, whole=True)
         if last_ok is not None:
             taken, known = self._recognised(feed, state, taken, known)
@@ -352,7 +354,7 @@ def _look(state: FeedState, taken: Taken, hashes: bytes, new: int, *, overlap: b
     return politeness.Look(
         title=taken.title,
         # A single entry does not tell whether the next one will share its key.
-        seen=None if taken.shared or (state.seen is None and len(taken.items) < 2) else hashes,
+        seen=None if taken.together or (state.seen is None and len(taken.items) < 2) else hashes,
         new=new,
         newest=latest.published if latest else None,
         newest_key=latest.key if latest else taken.items[0].key if taken.items else "",

@@ -36,8 +36,9 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What came of it. `shared`: entries shared a key, so that single ones must not be read without the others.
+    """What came of it.
 
+    `together`: entries share a key, or the document is ill-formed: single ones must not be read without the others.
     `odd`: most of its dates cannot be, and how.
     """
 
@@ -45,7 +46,7 @@ class Taken:
     judged: tuple[Judged, ...] = ()
     title: str = ""
     hints: Hints = field(default_factory=Hints)
-    shared: bool = False
+    together: bool = False
     odd: str = ""
     failure: Failure | None = None
 
@@ -65,7 +66,7 @@ def take(task: Task, rules: Rules, second: Second | None = None) -> Taken:
         () if task.undecided else tuple(judge_all(items, rules, second)),
         parsed.title,
         read_hints(task.body),
-        shared=len({item.key for item in plain}) < len(plain),
+        together=len({item.key for item in plain}) < len(plain) or not parsed.sound,
         odd=_most_of(faults),
     )
 

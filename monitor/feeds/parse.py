@@ -11,6 +11,7 @@ from calendar import timegm
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from xml.sax import SAXException
 
 import feedparser
 
@@ -24,8 +25,13 @@ _REFERENCE = re.compile(rb"&#(?:[xX]([0-9a-fA-F]+)|([0-9]+));?")
 
 def parse(body: bytes, headers: Mapping[str, str]) -> Parsed | Failure:
     """Read one document; `headers` have lower-case names."""
-    if plain := quick.read(body, headers.get("content-type", "")):
-        return _placeholder(plain) or plain
+    plain = quick.read(body, headers.get("content-type", ""))
+    found = with_feedparser(body, headers) if plain is None else plain
+    return found if isinstance(found, Failure) else _placeholder(found) or found
+
+
+def with_feedparser(body: bytes, headers: Mapping[str, str]) -> Parsed | Failure:
+    """Read one document with feedparser, whatever it is."""
     # No base address goes in: feedparser would write it into relative ids, and each move of the feed to another
     # host would make all of its items new.
     known = {name: headers[name] for name in ("content-type",) if name in headers}
@@ -38,13 +44,13 @@ def parse(body: bytes, headers: Mapping[str, str]) -> Parsed | Failure:
         return Failure(f"cannot be parsed ({type(e).__name__})")
     if not document.get("version") and not document.entries:
         return _not_a_feed(body, headers)
-    parsed = Parsed(
+    return Parsed(
         title=_text(document.feed, "title"),
         language=_text(document.feed, "language"),
         version=document.get("version") or "",
         entries=tuple(_entry(e) for e in document.entries),
+        sound=not isinstance(document.get("bozo_exception"), SAXException),
     )
-    return _placeholder(parsed) or parsed
 
 
 def _placeholder(parsed: Parsed) -> Failure | None:
