@@ -249,7 +249,7 @@ def test_a_web_page_is_named(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        (b'{"version": "https://jsonfeed.org/version/1.1", "items": [{"id": "1"}]}', "application/feed+json"),
+        (b'{"status": "moved"}', "application/json"),
         (b"<?xml version='1.0'?><sitemapindex><sitemap/></sitemapindex>", "text/xml"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png"),
         (b"Not here.", "text/plain; charset=utf-8"),
