@@ -27,7 +27,11 @@ FIRST_MOST = 50  # and at most so many: some feeds are whole archives, and date 
 FUTURE = timedelta(hours=24)  # a clock may be wrong by a day; beyond that the date is not believed
 EARLIEST = datetime(1995, 1, 1, tzinfo=UTC)
 
+MAX_LINK = 8000  # beyond what servers and browsers take
+MAX_ID = 2000
+MAX_DATE = 200
 MAX_MARKUP = 50_000  # time over nested tags is quadratic
+MAX_OPEN = 500  # opened and never closed, where they are nested: 50,000 characters of them take half a second
 BLOCKS = {
     "p", "br", "div", "li", "ul", "ol", "tr", "td", "th", "caption", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote",
     "pre", "hr", "dl", "dt", "dd", "figure", "figcaption", "section", "article", "aside", "header", "footer", "main",
@@ -35,6 +39,7 @@ BLOCKS = {
 }  # fmt: skip
 NO_ATTRIBUTES: dict[str, set[str]] = {"*": set()}  # an empty dict would keep lang and title
 _TAG = re.compile(r"<[A-Za-z/!][^<>]*>")
+_OPENED = re.compile(r"<[A-Za-z]")
 _BLOCK_TAG = re.compile(r"</?[a-z][a-z0-9]*>")
 _ABSURD = re.compile(r"&#\d{8,};?")  # html.unescape raises beyond 4300 digits
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
@@ -114,13 +119,18 @@ def normalise(
 def identity(entry: Entry, link: str) -> str:
     """Return the name of an entry within its feed: its id, else its clean link, else a hash of its words.
 
-    The hash takes the title and the date as the feed wrote them, so that it does not change with our reading of them.
+    An id that is too long is hashed. The hash of words takes title and date as the feed wrote them, so that it does
+    not change with our reading of them.
     """
     if entry.id:
-        return entry.id
+        return entry.id if len(entry.id) <= MAX_ID else _hashed(entry.id)
     if link:
         return link
     words = "\0".join((entry.title, entry.published) if entry.title else (entry.summary, entry.published))
+    return _hashed(words)
+
+
+def _hashed(words: str) -> str:
     return "sha256:" + sha256(words.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -166,6 +176,8 @@ def date_fault(written: str, parsed: datetime | None, zone: str, now: datetime) 
 def clean_link(link: str, base: str = "") -> str:
     """Return an http(s) address without tracking parameters and fragment, or an empty string."""
     link = link.strip()
+    if len(link) > MAX_LINK:
+        return ""
     if plain := _PLAIN_LINK.fullmatch(link):
         return plain[1] + _without_tracking(plain[2])
     try:
@@ -192,6 +204,8 @@ def plain_text(markup: str) -> str:
         return " ".join(text.split())
     for _ in range(5):
         text = _visible(text)  # first: <\u200bb> must not become a tag afterwards
+        if len(_OPENED.findall(text)) - text.count("</") > MAX_OPEN:
+            text = _TAG.sub(" ", text)
         if _TAG.search(text):
             # Inline tags vanish, block tags leave a space: <b>Open</b>AI stays one word, <p>a</p><p>b</p> two.
             text = _BLOCK_TAG.sub(" ", nh3.clean(text, tags=BLOCKS, attributes=NO_ATTRIBUTES, link_rel=None))
@@ -252,9 +266,9 @@ def read_date(written: str, parsed: datetime | None, zone: str = "") -> datetime
     """
     if (plain := plain_date(written)) is not None:
         return plain
-    if _FIRST_YEARS.search(written):
+    if _FIRST_YEARS.search(written[:MAX_DATE]):
         return _NOWHEN.replace(tzinfo=UTC)
-    written = _REMARKS.sub("", written.strip())
+    written = _REMARKS.sub("", written.strip()[:MAX_DATE])
     unread = None if re.search(r"[\u3400-\u9fff/]", written) else parsed
     text = re.sub(r"[年月]", "-", written).replace("日", " ").replace("时", ":").replace("時", ":")
     text = re.sub(r"分(?:\d+秒)?|秒", "", text).replace("T:", "T").strip()
