@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor import worker
+from monitor import taking
 from monitor.feeds.jsonfeed import MOST_ITEMS
 from monitor.feeds.normalise import MAX_ID, MAX_LINK, MAX_SUMMARY, MAX_TITLE, clean_link, plain_text, read_date
 from monitor.feeds.parse import MOST_ENTRIES, parse
@@ -72,7 +72,7 @@ def digest(body: bytes, kind: str = "") -> list[Item]:
         if isinstance(result, Failure):
             assert result.reason.encode()
             return []
-        items = worker.read_items(result, FEED, NOW, None, FEED.url)
+        items = taking.read_items(result, FEED, NOW, None, FEED.url)
     for item in items:
         "".join((item.key, item.link, item.title, item.summary, item.outlet, item.language)).encode()
         assert item.published.utcoffset() == item.first_seen.utcoffset() == timedelta(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 
 from monitor.feeds import parse as parsing
 from monitor.feeds import quick
-from monitor.model import Failure, Parsed
+from monitor.model import Entry, Failure, Parsed
 from tests.builders import ROOT
 
 STEADY = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -178,6 +179,15 @@ def test_whatever_is_given_of_atom_is_what_feedparser_gives(
     assert found is None or found == slowly(body)
 
 
+def squeezed(found: Parsed | Failure) -> list[Entry]:
+    """The entries with long blanks as one: those that feedparser is given are, and `normalise` makes all so."""
+    assert isinstance(found, Parsed)
+    return [
+        replace(entry, summary=" ".join(entry.summary.split()), content=" ".join(entry.content.split()))
+        for entry in found.entries
+    ]
+
+
 def real() -> Iterator[Path]:
     """The real documents, where they are to be had."""
     if FOLDER.is_dir():
@@ -193,5 +203,5 @@ def test_real_feeds_are_read_as_feedparser_reads_them() -> None:
         found = quick.read(body, "text/xml")
         if found is not None:
             plain += 1
-            assert found == slowly(body, "text/xml"), path.name
+            assert squeezed(found) == squeezed(slowly(body, "text/xml")), path.name
     assert plain * 2 > len(list(real()))

@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
+from monitor.feeds.jsonfeed import MOST_ITEMS
 from monitor.feeds.normalise import plain_date
 from monitor.model import Entry, Parsed
 
@@ -72,6 +73,8 @@ def read(body: bytes, content_type: str = "") -> Parsed | None:
         return None
     # What can be read as UTF-8 is UTF-8, whatever the server says, unless it names one of escapes and ASCII.
     if _ESCAPED.search(content_type) or b"<!DOCTYPE" in head or b"<!ENTITY" in body or body.count(b"<") > MOST_TAGS:
+        return None
+    if body.count(b"</item>") + body.count(b"</entry>") > MOST_ITEMS:
         return None
     try:
         root = ET.fromstring(body)  # noqa: S314 (no document type: no entities)
