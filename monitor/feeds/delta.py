@@ -12,7 +12,8 @@ from hashlib import blake2b
 
 WIDTH = 8
 """Bytes of one entry's hash."""
-_TAGS = re.compile(rb"<(/?)(item|entry)(?=[\s/>])[^>]*>")
+# Not beyond the next `<`: over tags that never close, time would be quadratic.
+_TAGS = re.compile(rb"<(/?)(item|entry)(?=[\s/>])[^<>]*>")
 _OTHER_TAGS = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)[\s/>]", re.IGNORECASE)
 _ASIDES = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"))
 
