@@ -28,17 +28,28 @@ ENDLESS = 60.0
 """Seconds after which a document is given up: no honest one of ten MiB takes so long."""
 
 
+Take = Callable[[Task, Rules, Second | None], Taken]
+
+
 class Hands:
     """Takes documents in, during one round of polling."""
 
     def __init__(
-        self, rules: Rules, advise: Callable[[], Second | None] = lambda: None, processes: int | None = None
+        self,
+        rules: Rules,
+        advise: Callable[[], Second | None] = lambda: None,
+        processes: int | None = None,
+        *,
+        endless: float = ENDLESS,
+        take: Take = taking.take,
     ) -> None:
         """Let at most `processes` help, one for each processor unless said; with less than two nobody does.
 
-        `advise` returns the second opinion; it is called when there is something to judge.
+        `advise` returns the second opinion; it is called when there is something to judge. `take` does the work, here
+        and elsewhere; elsewhere it is given up after `endless` seconds.
         """
         self._rules, self._advise = rules, cache(advise)
+        self._endless, self._take = endless, take
         self._most = _processors() if processes is None else processes
         self._pool: ProcessPoolExecutor | None = None
         self._careful = asyncio.Lock()
@@ -62,7 +73,7 @@ class Hands:
             self._ready = asyncio.wrap_future(self._pool.submit(ready))
         large = len(task.body) >= ENOUGH
         if self._pool is None or (not large and self._ready is not None and not self._ready.done()):
-            return taking.take(task, self._rules, self._advise())
+            return self._take(task, self._rules, self._advise())
         pool = self._pool
         try:
             return await self._elsewhere(pool, task)
@@ -75,8 +86,16 @@ class Hands:
         return taking.judge_all(items, self._rules, self._advise())
 
     async def _elsewhere(self, pool: ProcessPoolExecutor, task: Task) -> Taken:
-        async with asyncio.timeout(ENDLESS):
-            return await asyncio.wrap_future(pool.submit(take_here, task))
+        work = pool.submit(take_here, task)
+        async with asyncio.timeout(self._endless):
+            try:
+                return await asyncio.wrap_future(work)
+            except asyncio.CancelledError:
+                me = asyncio.current_task()
+                if work.cancelled() and me is not None and not me.cancelling():
+                    # Nobody told this one to end: the pool was ended, for another document's sake.
+                    raise BrokenExecutor from None
+                raise
 
     async def _once_more(self, broken: ProcessPoolExecutor, task: Task) -> Taken:
         """Take in what was under way when a process died, each in a process that it can only kill for itself."""
@@ -86,35 +105,38 @@ class Hands:
                 self._pool, self._ready = self._start(self._most), None
             single = self._start(1)
             try:
+                async with asyncio.timeout(ENDLESS):
+                    await asyncio.wrap_future(single.submit(ready))  # its start is not the document's fault
                 return await self._elsewhere(single, task)
             except BrokenExecutor:
                 return Taken(failure=Failure("could not be read: the process that read it died"))
             except TimeoutError:
-                return Taken(failure=Failure(f"could not be read within {ENDLESS:g} s"))
+                return Taken(failure=Failure(f"could not be read within {self._endless:g} s"))
             finally:
                 _end(single)
 
     def _start(self, most: int) -> ProcessPoolExecutor:
         # `spawn`: this process may have threads, which a forked one would hold locks of.
-        return ProcessPoolExecutor(most, get_context("spawn"), prepare, (self._rules, self._advise()))
+        return ProcessPoolExecutor(most, get_context("spawn"), prepare, (self._take, self._rules, self._advise()))
 
 
 # ---------------------------------------------------------------- in another process
 
-_tools: tuple[Rules, Second | None] | None = None
+_tools: tuple[Take, Rules, Second | None] | None = None
 
 
-def prepare(rules: Rules, second: Second | None) -> None:
+def prepare(take: Take, rules: Rules, second: Second | None) -> None:
     """Get ready, in a process that takes in documents for another, and end when that ends."""
     global _tools
-    _tools = rules, second
+    _tools = take, rules, second
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def take_here(task: Task) -> Taken:
     """Take in one document, in a process that is ready."""
     assert _tools is not None  # noqa: S101 (the pool prepares each process)
-    return taking.take(task, *_tools)
+    take, rules, second = _tools
+    return take(task, rules, second)
 
 
 def ready() -> None:

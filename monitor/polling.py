@@ -53,7 +53,10 @@ GRACE = 2.0
 
 
 def due_feeds(settings: Settings, store: Store, now: datetime, *, everything: bool = False) -> Due:
-    """Return the feeds to ask now, with their states, those that wait longest first; all of them for `everything`."""
+    """Return the feeds to ask now, with their states; all of them for `everything`.
+
+    Those that wait longest come first, and behind them those that failed the last time.
+    """
     states = store.feed_states()
     due = [
         (feed, states.get(feed.url) or FeedState(feed.url))
@@ -62,7 +65,8 @@ def due_feeds(settings: Settings, store: Store, now: datetime, *, everything: bo
     ]
     if everything:
         return due
-    due.sort(key=lambda pair: pair[1].due.timestamp() if pair[1].due else 0.0)
+    # What failed the last time may hang now: it keeps nobody waiting when it is asked last.
+    due.sort(key=lambda pair: (pair[1].failures > 0, pair[1].due.timestamp() if pair[1].due else 0.0))
     return _spaced(due, settings)
 
 
@@ -149,18 +153,21 @@ class Round:
         """Ask the feeds and take in each answer as it comes."""
         before = {feed.url: state for feed, state in due}
         outcomes: list[Outcome] = []
-        running: set[asyncio.Task[Outcome]] = set()
+        running: set[asyncio.Task[None]] = set()
 
-        def collect(done: set[asyncio.Task[Outcome]]) -> None:
+        async def settle(feed: Feed, response: Response) -> None:
+            outcome = await self._settle_safely(feed, before[feed.url], response)
+            outcomes.append(outcome)
+            tell(outcome)  # at once: the next answer may be long in coming
+
+        def collect(done: set[asyncio.Task[None]]) -> None:
             for task in done:
-                outcome = task.result()
-                tell(outcome)
-                outcomes.append(outcome)
+                task.result()
 
         try:
             async with aclosing(self._fetcher.answers(due, stop)) as answers:
                 async for feed, response in answers:
-                    running.add(asyncio.create_task(self._settle_safely(feed, before[feed.url], response)))
+                    running.add(asyncio.create_task(settle(feed, response)))
                     if len(running) >= UNDER_WAY:
                         done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                         collect(done)
