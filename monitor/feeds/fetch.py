@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import socket
 import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
+from weakref import WeakSet
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -54,6 +56,9 @@ LOOK = 0.2
 LARGE, LARGE_AT_ONCE = 512 * 1024, 8
 """Bodies from this size on come in so many at a time: memory has an end too."""
 LOOKUPS_AT_ONCE = 128
+KEPT = 128
+"""While so many connections are open, no other is kept for a next request: the number of open files has an end."""
+Lookup = Callable[..., list[tuple[Any, ...]]]
 REDIRECTS = {301, 302, 303, 307, 308}
 PERMANENT = {301, 308}
 
@@ -79,20 +84,29 @@ async def fetch_all(
 class Fetcher:
     """One round of asking: its connections, and whose turn it is.
 
-    `deadline` (seconds) stands in for the feeds' own `timeout`.
+    `deadline` (seconds) stands in for the feeds' own `timeout`. `lookup` finds the addresses of a name, as
+    `socket.getaddrinfo` does.
     """
 
-    def __init__(self, manners: Manners, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        manners: Manners,
+        deadline: float | None = None,
+        *,
+        patience: float = PATIENCE,
+        lookup: Lookup = socket.getaddrinfo,
+    ) -> None:
         """Raise ValueError when `manners.allow` cannot be read."""
         self._manners, self._deadline = manners, deadline
+        self._patience, self._lookup = patience, lookup
         self._guard = Guard(manners.allow)
         self._agent = user_agent(manners.contact)
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
         self._turns: dict[str, tuple[asyncio.Lock, list[float]]] = {}
 
     async def __aenter__(self) -> Self:
-        resolver = _GuardedResolver(self._guard)
-        connector = aiohttp.TCPConnector(limit=0, resolver=resolver, socket_factory=resolver.socket)
+        resolver = _GuardedResolver(self._guard, self._lookup)
+        connector = _Connector(limit=0, resolver=resolver, socket_factory=resolver.socket)
         # No total here: a feed's own deadline stands around all its redirects together.
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -120,7 +134,7 @@ class Fetcher:
         wake = asyncio.Event()
 
         async def take(turn: Turn[tuple[Feed, FeedState]]) -> None:
-            patience = loop.call_later(PATIENCE, give_way, turn)
+            patience = loop.call_later(self._patience, give_way, turn)
             try:
                 done.append((turn, await self.fetch(*turn.what)))
             finally:
@@ -238,10 +252,12 @@ class Fetcher:
         """Refuse an address written in digits; names are judged when they are looked up."""
         host = (urlsplit(url).hostname or "").rstrip(".")
         if ":" in host or host.replace(".", "").isdigit():
-            with suppress(ValueError):
+            try:
                 socket.inet_pton(socket.AF_INET6 if ":" in host else socket.AF_INET, host.partition("%")[0])
-                if not self._guard.allows(host):
-                    raise _GuardError(host)
+            except (ValueError, OSError):
+                return  # 2130706433 or 0177.0.0.1: no address that aiohttp takes
+            if not self._guard.allows(host):
+                raise _GuardError(host)
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
         parts, size, raw = [], 0, 0
@@ -263,6 +279,41 @@ class Fetcher:
         return b"".join(parts)
 
 
+class _Connector(aiohttp.TCPConnector):
+    """Uses a connection again only while nothing has come over it unasked, and keeps few for that.
+
+    What a server sends after an answer would be taken for the answer to the next request, which is another feed's.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._used: WeakSet[Any] = WeakSet()
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            if protocol is None or protocol not in self._used:
+                if protocol is not None:
+                    self._used.add(protocol)
+                    if sum(one.is_connected() for one in self._used) > KEPT:
+                        protocol.force_close()
+                return connection
+            if not (protocol.should_close or _readable(protocol.transport)):
+                return connection
+            connection.close()
+
+
+def _readable(transport: asyncio.Transport | None) -> bool:
+    """Tell whether something has come, if only the end, that was not read yet."""
+    found = transport.get_extra_info("socket") if transport else None
+    if found is None or found.fileno() < 0 or not hasattr(select, "poll"):
+        return False
+    look = select.poll()
+    look.register(found.fileno(), select.POLLIN)
+    return bool(look.poll(0))
+
+
 class _GuardedResolver(AbstractResolver):
     """Looks names up and leaves only addresses that may be asked; makes no socket for any other.
 
@@ -270,8 +321,8 @@ class _GuardedResolver(AbstractResolver):
     program could not end for half a minute.
     """
 
-    def __init__(self, guard: Guard) -> None:
-        self._guard = guard
+    def __init__(self, guard: Guard, lookup: Lookup) -> None:
+        self._guard, self._lookup = guard, lookup
         self._named: set[str] = set()
         self._room = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
@@ -279,7 +330,7 @@ class _GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         await self._room.acquire()
-        found = await _in_thread(lambda: socket.getaddrinfo(host, port, family, socket.SOCK_STREAM), self._room.release)
+        found = await _in_thread(lambda: self._lookup(host, port, family, socket.SOCK_STREAM), self._room.release)
         addresses = list(dict.fromkeys((kind, str(address[0])) for kind, _, _, _, address in found))
         if self._guard.allows_name(host):
             self._named.update(address for _, address in addresses)
@@ -408,10 +459,18 @@ def _in_words(e: Exception) -> str:
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
             return "the server closed the connection"
         case aiohttp.ClientPayloadError():
-            return f"the answer broke off or could not be decompressed: {_first_line(e)}"
+            return f"the answer broke off: {_http_fault(e.__cause__ or e)}"
+        case aiohttp.ClientResponseError():
+            return f"the answer is not sound HTTP: {_http_fault(e)}"
         case aiohttp.InvalidURL():
             return "the address cannot be used"
     return f"{type(e).__name__}: {_first_line(e)}"
+
+
+def _http_fault(e: BaseException) -> str:
+    """Say in a line what aiohttp's parser found; below that it shows where, and `str()` puts a status before it."""
+    message = getattr(e, "message", "") or _first_line(e)
+    return str(message).partition("\n")[0].rstrip(":.")[:120]
 
 
 def _first_line(e: BaseException) -> str:
