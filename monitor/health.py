@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from monitor import slots
-from monitor.model import DigestPlan, FeedState, JobRun, State
+from monitor.model import DigestPlan, FeedState, JobRun, State, without_credentials
 
 POLL_STALLED = timedelta(minutes=15)
 EDITION_LATE = timedelta(minutes=30)
@@ -52,7 +52,9 @@ def _polling(now: datetime, jobs: Mapping[str, JobRun], states: Sequence[FeedSta
     if running and last and now - last > POLL_STALLED:
         lines.append(f"poll: has not finished since {last:%Y-%m-%d %H:%M} UTC")
     if states and all(state.failing_since and now - state.failing_since > ALL_SILENT for state in states):
-        lines.append(f"feeds: all {len(states)} failed the last time; {states[0].url}: {states[0].error}")
+        lines.append(
+            f"feeds: all {len(states)} failed the last time; {without_credentials(states[0].url)}: {states[0].error}"
+        )
     return lines
 
 

@@ -45,15 +45,16 @@ class FeedServer:
     """`requests` are in order of arrival. With `tls` the certificate is one that nobody trusts."""
 
     tls: bool = False
+    host: str = "127.0.0.1"
     requests: list[Request] = field(default_factory=list)
 
     def __enter__(self) -> Self:
         self._acts: dict[str, Act] = {}
         self._closing = Event()
-        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self._server = _Server((self.host, 0), self._handler())
         if self.tls:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+            trustme.CA().issue_cert(self.host).configure_cert(context)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self
@@ -65,7 +66,12 @@ class FeedServer:
 
     def url(self, path: str = "/") -> str:
         """The address of a path."""
-        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self._server.server_address[1]}{path}"
+        return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}{path}"
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self._server.server_address[1])
 
     def asked(self, path: str) -> list[Request]:
         """The requests for one path."""

@@ -12,7 +12,7 @@ from statistics import median
 from urllib.parse import urlsplit
 
 from monitor.feeds import politeness
-from monitor.model import BROKEN, Feed, FeedState, FeedTrouble, Thresholds, Trouble
+from monitor.model import BROKEN, Feed, FeedState, FeedTrouble, Thresholds, Trouble, without_credentials
 
 HABIT = 10
 """From so few arrivals on no habit can be read."""
@@ -55,7 +55,7 @@ def trouble_of(
     if state.odd_polls >= thresholds.dates:
         found.append(FeedTrouble(name, state.odd, None, Trouble.DATES))
     if politeness.is_settled(state) and state.moved_polls >= thresholds.moved:
-        found.append(FeedTrouble(name, state.moved_to, state.moved_since, Trouble.MOVED))
+        found.append(FeedTrouble(name, without_credentials(state.moved_to), state.moved_since, Trouble.MOVED))
     return found
 
 

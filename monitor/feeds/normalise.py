@@ -17,7 +17,7 @@ import nh3
 from dateutil import parser as dates
 from w3lib.url import safe_url_string
 
-from monitor.model import Entry, Feed, Item, Parsed
+from monitor.model import Entry, Feed, Item, Parsed, without_credentials
 
 MAX_TITLE = 500
 MAX_SUMMARY = 2000
@@ -90,9 +90,9 @@ def normalise(
     `last_ok` is the feed's last good poll, None at first sight; relative links stand against `base`, the address
     that answered.
     """
-    link = clean_link(entry.link, base or feed.url) if entry.link else ""
+    link = clean_link(entry.link, without_credentials(base or feed.url)) if entry.link else ""
     source = plain_text(entry.source)
-    outlet = source or feed.name or plain_text(parsed.title) or urlsplit(feed.url).hostname or feed.url
+    outlet = source or feed.name or plain_text(parsed.title) or urlsplit(feed.url).hostname or feed.address
     title = without_suffix(plain_text(entry.title)[:MAX_TITLE], source)
     # An aggregator's list of links to other headlines says nothing of this one, and would be judged as if it did.
     listing = bool(entry.source) and "<li>" in entry.summary
