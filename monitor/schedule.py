@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -311,10 +311,19 @@ class Runner:
 def heed_signals() -> threading.Event:
     """Return an event that SIGTERM and SIGINT set; to be called before anything else is begun."""
     stop = threading.Event()
+    hear, say = os.pipe()
+    os.set_blocking(say, False)
 
-    def on_signal(number: int, frame: FrameType | None) -> None:
+    def listen() -> None:
+        os.read(hear, 1)
         stop.set()
 
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        # No lock may be taken here: the thread that was interrupted may hold it, `stop`'s own too.
+        with suppress(BlockingIOError):
+            os.write(say, b"!")
+
+    threading.Thread(target=listen, daemon=True, name="signals").start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     return stop
@@ -332,7 +341,8 @@ def run(office: Office, settings: Settings, stop: threading.Event) -> None:
     with hold(office.data, "worker", wait=2):  # `monitor health` tries the lock for an instant
         runner = Runner(office, settings, stop)
         runner.start()
-        stop.wait()
+        while not stop.wait(1.0):
+            pass  # a signal that comes just before a wait without end would not be heard in it
         log.info("ending")
         runner.end()
         log.info("ended")

@@ -38,6 +38,7 @@ from monitor.hands import ENOUGH, Hands
 from monitor.match.blend import Second
 from monitor.match.rules import Rules
 from monitor.model import Failure, Feed, FeedState, Fetched, Manners, Outcome, Parsed, Response
+from monitor.schedule import heed_signals
 from monitor.store import Store
 from monitor.taking import Taken, Task
 from tests.builders import ROOT, config_text, feed_document
@@ -868,3 +869,16 @@ def test_look_ups_that_hang_do_not_hold_up_the_end(tmp_path: Path) -> None:
             assert time.monotonic() - began < 10
         finally:
             process.kill()
+
+
+def test_a_signal_that_comes_while_the_worker_begins_to_wait_is_heard() -> None:
+    """It interrupts a thread that may hold any lock, that of the event which it sets too."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        stop = heed_signals()
+        with stop._cond:  # type: ignore[attr-defined]
+            signal.raise_signal(signal.SIGTERM)
+        assert stop.wait(30)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
