@@ -28,7 +28,6 @@ import brotli
 import pytest
 
 from monitor import config, polling, taking, worker
-from monitor.config import Settings
 from monitor.feeds import condition, politeness
 from monitor.feeds.delta import cut
 from monitor.feeds.fetch import MAX_REDIRECTS, Fetcher
@@ -39,6 +38,7 @@ from monitor.match.blend import Second
 from monitor.match.rules import Rules
 from monitor.model import Failure, Feed, FeedState, Fetched, Manners, Outcome, Parsed, Response
 from monitor.schedule import heed_signals
+from monitor.settings import Settings
 from monitor.store import Store
 from monitor.taking import Taken, Task
 from tests.builders import ROOT, config_text, feed_document
@@ -530,7 +530,7 @@ def a_round(
 
     async def run() -> list[Outcome]:
         fetcher_with = Fetcher(settings.manners, patience=patience)
-        async with fetcher_with as fetcher, Hands(settings.rules, None, 1) as hands:
+        async with fetcher_with as fetcher, Hands(settings.rules, lambda: None, 1) as hands:
             return await polling.Round(settings, store, lambda: NOW, fetcher, hands).go(due, stop, tell)
 
     with store.often():
@@ -711,7 +711,7 @@ def test_a_document_that_ends_its_reader_or_never_ends_fails_alone(
         async def run() -> list[Outcome]:
             async with (
                 Fetcher(settings.manners) as fetcher,
-                Hands(settings.rules, None, 2, endless=endless, take=take_or_die) as hands,
+                Hands(settings.rules, lambda: None, 2, endless=endless, take=take_or_die) as hands,
             ):
                 round_ = polling.Round(settings, store, lambda: NOW, fetcher, hands)
                 return await round_.go(never_asked(feeds), None, lambda outcome: None)
@@ -763,7 +763,7 @@ def poll_for_ever(folder: str, url: str) -> None:
     settings = settings_in(Path(folder))
 
     async def run() -> None:
-        async with Hands(settings.rules, None, 2, endless=3600.0, take=take_or_die) as hands:
+        async with Hands(settings.rules, lambda: None, 2, endless=3600.0, take=take_or_die) as hands:
             bodies = [large(ENDLESS, "bad"), large(ENDLESS, "worse")]
             tasks = [Task(Feed(url), body, {}, url, NOW, None) for body in bodies]
             working = asyncio.gather(*(hands.take(task) for task in tasks))
