@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -124,6 +124,8 @@ def poll(
     from monitor.polling import due_feeds
     from monitor.store import Store
 
+    with suppress(OSError):  # what keeps feeds.yaml compiled lies there too; `hold` says what is wrong
+        _Paths.data.mkdir(parents=True, exist_ok=True)
     settings = _settings()
     with hold(_Paths.data, "poll", wait=2), Store(_database()) as store:
         # What polls takes longer to import than to learn that there is nothing to do.

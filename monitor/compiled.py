@@ -49,23 +49,26 @@ def load(path: Path, data: Path) -> Settings:
     Raises:
         ConfigError: the file cannot be read or has faults; it carries all of them.
     """
-    cache = data / FILE_NAME
-    known = _read(cache, _key(hash_of(read_bytes(path))))
-    if known is not None:
+    cache, program = data / FILE_NAME, _program()
+    known = _read(cache, program)
+    if known is not None and known.fingerprint == hash_of(read_bytes(path)):
         return replace(known, path=path)
     from monitor import config
 
+    if known is not None:
+        # The file was edited: most keywords are as they were, and compiling them is what takes longest.
+        config.remember(known.rules)
     settings = config.load(path)
-    _write(cache, _key(settings.fingerprint), settings)
+    _write(cache, program, settings)
     return settings
 
 
 # ---------------------------------------------------------------- for whom it was made
 
 
-def _key(fingerprint: str) -> bytes:
-    """Return a hash of all that settings follow from: the file, and the program that read it."""
-    return hash_of(repr((fingerprint, __version__, sys.version, *_stamps())).encode()).encode()
+def _program() -> bytes:
+    """Return a hash of what settings follow from beside the file: the program that read it."""
+    return hash_of(repr((__version__, sys.version, *_stamps())).encode()).encode()
 
 
 def _stamps() -> Iterator[tuple[str, int, int]]:

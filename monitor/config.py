@@ -22,7 +22,7 @@ from monitor.feeds.normalise import language_of
 from monitor.match.judge import judge
 from monitor.match.query import Query
 from monitor.match.rules import THRESHOLD, Company, Rules, Theme
-from monitor.match.syntax import compile_query
+from monitor.match.syntax import compile_query, known_queries
 from monitor.model import DigestPlan, Feed, Item, Manners, Thresholds, Verdict
 from monitor.settings import Examples, SecondOpinion, Settings, hash_of, read_bytes
 
@@ -347,6 +347,15 @@ def fingerprint(path: Path) -> str:
         ConfigError: the file cannot be read.
     """
     return hash_of(read_bytes(path))
+
+
+def remember(rules: Rules) -> None:
+    """Take over the keywords of rules that were compiled by this same program, from another version of the file."""
+    for company in rules.companies:
+        known_queries(company.names, company.hints, company.products, company.faint)
+    for theme in rules.themes:
+        known_queries(theme.keywords, theme.excluded)
+    known_queries(rules.excluded, rules.relations, rules.against, rules.others, rules.masks)
 
 
 def load(path: Path) -> Settings:

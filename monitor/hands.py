@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
@@ -24,6 +25,8 @@ from monitor.taking import Taken, Task
 
 ENOUGH = 512 * 1024
 """From so many bytes on, in one round or one document, other processes are worth their start."""
+AT_HAND = 8
+"""So many documents wait with each helper at most: between two looks at them this process takes in as many itself."""
 ENDLESS = 60.0
 """Seconds after which a document is given up: no honest one of ten MiB takes so long."""
 
@@ -42,15 +45,18 @@ class Hands:
         *,
         endless: float = ENDLESS,
         take: Take = taking.take,
+        shares: bool = True,
     ) -> None:
-        """Let at most `processes` help, one for each processor unless said; with less than two nobody does.
+        """Let at most `processes` help, one for each other processor unless said.
 
         `advise` returns the second opinion; it is called when there is something to judge. `take` does the work, here
-        and elsewhere; elsewhere it is given up after `endless` seconds.
+        and elsewhere; elsewhere it is given up after `endless` seconds. Where it `shares`, this process takes in what
+        the others have no hand free for.
         """
         self._rules, self._advise = rules, cache(advise)
         self._endless, self._take = endless, take
-        self._most = _processors() if processes is None else processes
+        self._most = _processors() - 1 if processes is None else processes
+        self._shares, self._away = shares, 0
         self._pool: ProcessPoolExecutor | None = None
         self._careful = asyncio.Lock()
         self._ready: asyncio.Future[None] | None = None
@@ -65,16 +71,41 @@ class Hands:
         if self._pool is not None:
             _end(self._pool)
 
+    def start(self) -> None:
+        """Call the helpers before anything is under way, where much is to come: then they need not learn it all anew.
+
+        A process without threads can be forked. One with threads cannot: the fork would hold their locks for ever.
+        """
+        alone = threading.active_count() == 1 and sys.platform == "linux"
+        if self._most > 0 and alone:
+            self._pool = self._start(self._most, "fork")
+            self._pool.submit(ready)  # now, not when there are threads
+
     async def take(self, task: Task) -> Taken:
         """Take in one document, here or elsewhere."""
         self._bytes += len(task.body)
-        if self._most > 1 and self._pool is None and self._bytes >= ENOUGH:
+        if self._most > 0 and self._pool is None and self._bytes >= ENOUGH:
             self._pool = self._start(self._most)
             self._ready = asyncio.wrap_future(self._pool.submit(ready))
-        large = len(task.body) >= ENOUGH
-        if self._pool is None or (not large and self._ready is not None and not self._ready.done()):
+        if self._pool is None or (len(task.body) < ENOUGH and self._are_busy()):
             return self._take(task, self._rules, self._advise())
-        pool = self._pool
+        self._away += 1
+        try:
+            return await self._take_away(self._pool, task)
+        finally:
+            self._away -= 1
+
+    def _are_busy(self) -> bool:
+        """Tell whether the helpers are not ready, or have enough to do."""
+        late = self._ready is not None and not self._ready.done()
+        return late or (self._shares and self._away >= AT_HAND * self._most)
+
+    @property
+    def room(self) -> int:
+        """How many documents may be under way, so that nobody is idle."""
+        return AT_HAND * (max(self._most, 1) + 1)
+
+    async def _take_away(self, pool: ProcessPoolExecutor, task: Task) -> Taken:
         try:
             return await self._elsewhere(pool, task)
         except (BrokenExecutor, TimeoutError):
@@ -115,9 +146,8 @@ class Hands:
             finally:
                 _end(single)
 
-    def _start(self, most: int) -> ProcessPoolExecutor:
-        # `spawn`: this process may have threads, which a forked one would hold locks of.
-        return ProcessPoolExecutor(most, get_context("spawn"), prepare, (self._take, self._rules, self._advise()))
+    def _start(self, most: int, how: str = "spawn") -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(most, get_context(how), prepare, (self._take, self._rules, self._advise()))
 
 
 # ---------------------------------------------------------------- in another process

@@ -46,8 +46,8 @@ Due = list[tuple[Feed, FeedState]]
 
 MOST_SPACED = timedelta(minutes=1)
 """A round asks no more feeds of one host than can be spaced in so long: the rest stay due, and others do not wait."""
-UNDER_WAY = 16
-"""So many answers are being taken in at once."""
+MANY = 60
+"""From so many feeds on that were never read, helpers are called at once."""
 GRACE = 2.0
 """Seconds that what is being taken in has to end when the worker is told to."""
 
@@ -130,11 +130,12 @@ def poll(
     from monitor.feeds.fetch import Fetcher
     from monitor.hands import Hands
 
+    hands = Hands(settings.rules, advise or (lambda: second), processes)
+    if sum(not state.body_hash for _, state in due) >= MANY:
+        hands.start()
+
     async def run() -> list[Outcome]:
-        async with (
-            Fetcher(settings.manners, deadline) as fetcher,
-            Hands(settings.rules, advise or (lambda: second), processes) as hands,
-        ):
+        async with Fetcher(settings.manners, deadline) as fetcher, hands:
             round_ = Round(settings, store, clock, fetcher, hands)
             return await round_.go(due, stop, tell)
 
@@ -168,7 +169,7 @@ class Round:
             async with aclosing(self._fetcher.answers(due, stop)) as answers:
                 async for feed, response in answers:
                     running.add(asyncio.create_task(settle(feed, response)))
-                    if len(running) >= UNDER_WAY:
+                    if len(running) >= self._hands.room:
                         done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                         collect(done)
             while running:

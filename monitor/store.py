@@ -290,8 +290,7 @@ class Store:
             (
                 item_id, int(verdict.covered), verdict.score, verdict.reason, _iso(judged),
                 round(verdict.heard[0].likelihood, 4) if verdict.heard else None, int(verdict.doubted),
-                json.dumps(verdict.alone), json.dumps(verdict.reads_like, ensure_ascii=False),
-                json.dumps(verdict.withdrawn),
+                _list(verdict.alone), _list(verdict.reads_like), _list(verdict.withdrawn),
             ),
         )  # fmt: skip
         if not verdict.covered:
@@ -829,8 +828,12 @@ def fingerprint(item: Item) -> str:
     return sha256(f"{item.title}\0{item.summary}".encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def _list(words: Sequence[str]) -> str:
+    return json.dumps(words, ensure_ascii=False) if words else "[]"
+
+
 def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return at.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def _time(text: str | None) -> datetime | None:

@@ -711,7 +711,7 @@ def test_a_document_that_ends_its_reader_or_never_ends_fails_alone(
         async def run() -> list[Outcome]:
             async with (
                 Fetcher(settings.manners) as fetcher,
-                Hands(settings.rules, lambda: None, 2, endless=endless, take=take_or_die) as hands,
+                Hands(settings.rules, lambda: None, 2, endless=endless, take=take_or_die, shares=False) as hands,
             ):
                 round_ = polling.Round(settings, store, lambda: NOW, fetcher, hands)
                 return await round_.go(never_asked(feeds), None, lambda outcome: None)
@@ -763,7 +763,7 @@ def poll_for_ever(folder: str, url: str) -> None:
     settings = settings_in(Path(folder))
 
     async def run() -> None:
-        async with Hands(settings.rules, lambda: None, 2, endless=3600.0, take=take_or_die) as hands:
+        async with Hands(settings.rules, lambda: None, 2, endless=3600.0, take=take_or_die, shares=False) as hands:
             bodies = [large(ENDLESS, "bad"), large(ENDLESS, "worse")]
             tasks = [Task(Feed(url), body, {}, url, NOW, None) for body in bodies]
             working = asyncio.gather(*(hands.take(task) for task in tasks))

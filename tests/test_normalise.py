@@ -876,3 +876,43 @@ def test_an_archive_that_is_dated_today_is_not_told_whole() -> None:
 def test_a_date_that_cannot_be_is_named(written: str, zone: str, fault: str) -> None:
     """In the future by more than a day, or none that can be read; no date at all is no fault."""
     assert date_fault(written, None, zone, NOW) == fault
+
+
+words = st.text("ab &;é微\n'\"=", max_size=6) | st.sampled_from(
+    ["&amp;", "&lt;", "&#39;", "&nbsp;", "<br/>", "<img src='i' alt>"]
+)
+elements = st.sampled_from(
+    ["p", "b", "A href='https://example.com/?a=1&amp;b=2'", "li", "h2", "blockquote", 'span class="x"']
+)
+markups = st.recursive(
+    words,
+    lambda inner: st.builds(
+        lambda tag, parts: f"<{tag}>{''.join(parts)}</{tag.split()[0]}>", elements, st.lists(inner, max_size=3)
+    ),
+)
+
+
+def letters(text: str) -> str:
+    """A text without its spaces."""
+    return "".join(text.split())
+
+
+@STEADY
+@given(st.lists(markups, max_size=4).map("".join))
+def test_plain_tags_are_left_out_as_the_cleaner_leaves_them_out(markup: str) -> None:
+    """A comment sends the same text to the cleaner, which is asked for anything but plain tags."""
+    assert letters(plain_text(markup)) == letters(plain_text(f"{markup}<!-- -->"))
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<p>Open<b>AI</b></p><p>and <a href='x'>Microsoft</a></p>",
+        "a<br/>b",
+        "<ul><li>a</li><li>b</li></ul>",
+        "x<H2>y</H2>z",
+    ],
+)
+def test_plain_tags_part_words_as_the_cleaner_parts_them(markup: str) -> None:
+    """Blocks do, the others do not."""
+    assert plain_text(markup) == plain_text(f"{markup}<!-- -->")

@@ -17,7 +17,7 @@ from monitor import compiled, config
 from monitor.compiled import FILE_NAME
 from monitor.errors import ConfigError
 from monitor.model import FeedState
-from monitor.settings import Settings, hash_of
+from monitor.settings import Settings
 from monitor.store import Store
 from tests.builders import ROOT, config_text
 
@@ -195,7 +195,7 @@ def test_a_hostile_cache_runs_nothing(place: tuple[Path, Path], function: Callab
         getattr: (mark, "touch"),
         subprocess.check_call: (["touch", str(mark)],),
     }.get(function, (mark,))
-    key = compiled._key(hash_of(path.read_bytes()))
+    key = compiled._program()
     bad = pickle.dumps(Hostile(function, *values))
     (data / FILE_NAME).write_bytes(key + b"\n" + bad)
     assert compiled.load(path, data) == config.load(path)
@@ -218,5 +218,24 @@ def test_a_hostile_cache_runs_nothing(place: tuple[Path, Path], function: Callab
 def test_what_is_no_settings_is_no_cache(place: tuple[Path, Path], bad: bytes) -> None:
     """Whatever it is."""
     path, data = place
-    (data / FILE_NAME).write_bytes(compiled._key(hash_of(path.read_bytes())) + b"\n" + bad)
+    (data / FILE_NAME).write_bytes(compiled._program() + b"\n" + bad)
     assert compiled.load(path, data).path == path
+
+
+def test_an_edit_compiles_only_what_is_new_and_means_the_same(place: tuple[Path, Path]) -> None:
+    """Keywords that stood there before are taken over; the settings are those that a fresh reading gives."""
+    path, data = place
+    compiled.load(path, data)
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("keywords: [AGI]", "keywords: [AGI, superintelligence AND 2027]"), encoding="utf-8")
+    assert "superintelligence" in path.read_text(encoding="utf-8")
+    script = (
+        "import sys; from pathlib import Path; from monitor import compiled; import monitor.match.syntax as s;"
+        "asked = []; plain = s.parse; s.parse = lambda text: asked.append(text) or plain(text);"
+        "compiled.load(Path(sys.argv[1]), Path(sys.argv[2])); print(len(asked))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path), str(data)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout == "1\n"
+    assert compiled.load(path, data) == config.load(path)

@@ -40,6 +40,11 @@ BLOCKS = {
 NO_ATTRIBUTES: dict[str, set[str]] = {"*": set()}  # an empty dict would keep lang and title
 _TAG = re.compile(r"<[A-Za-z/!][^<>]*>")
 _OPENED = re.compile(r"<[A-Za-z]")
+_PLAIN_TAG = re.compile(
+    r"</?(p|br|div|span|a|img|b|i|u|s|em|strong|small|sub|sup|cite|code|q|mark|time|ul|ol|li|h[1-6]|blockquote|figure"
+    r"|figcaption|hr|section|article)(?:\s+[a-z-]+(?:=\"[^\"<>]*\"|='[^'<>]*')?)*\s*/?>",
+    re.IGNORECASE,
+)
 _BLOCK_TAG = re.compile(r"</?[a-z][a-z0-9]*>")
 _ABSURD = re.compile(r"&#\d{8,};?")  # html.unescape raises beyond 4300 digits
 _ENTITY = re.compile(r"&(?:#\d+|#[xX][0-9a-fA-F]+|[A-Za-z][A-Za-z0-9]*);")
@@ -208,7 +213,9 @@ def plain_text(markup: str) -> str:
             text = _TAG.sub(" ", text)
         if _TAG.search(text):
             # Inline tags vanish, block tags leave a space: <b>Open</b>AI stays one word, <p>a</p><p>b</p> two.
-            text = _BLOCK_TAG.sub(" ", nh3.clean(text, tags=BLOCKS, attributes=NO_ATTRIBUTES, link_rel=None))
+            text = _without_plain_tags(text) or _BLOCK_TAG.sub(
+                " ", nh3.clean(text, tags=BLOCKS, attributes=NO_ATTRIBUTES, link_rel=None)
+            )
         elif not _ENTITY.search(text):
             break
         text = html.unescape(_ABSURD.sub("\ufffd", text))
@@ -216,6 +223,20 @@ def plain_text(markup: str) -> str:
     if _TAG.search(text):  # nested too deep to be meant
         text = text.replace("<", " ")
     return " ".join(text.split())
+
+
+def _without_plain_tags(text: str) -> str:
+    """Return what the cleaner would make of markup that holds nothing but plain tags; empty for any other.
+
+    It takes a tenth of the time, and so is the markup of most summaries: no table, script or comment, every tag closed
+    by its own `>`.
+    """
+    left = _PLAIN_TAG.sub(_space_for_block, text)
+    return "" if "<" in left else left
+
+
+def _space_for_block(tag: re.Match[str]) -> str:
+    return " " if tag[1].lower() in BLOCKS else ""
 
 
 def _visible(text: str) -> str:

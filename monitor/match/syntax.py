@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 import luqum.tree as lucene
@@ -26,6 +26,15 @@ MAX_DISTANCE = 100
 FIELDS = ("title", "summary", "source", "lang", "sentence")
 
 
+_KNOWN: dict[str, Query] = {}
+
+
+def known_queries(*queries: Iterable[Query]) -> None:
+    """Take over queries that were compiled before, by this same program."""
+    for some in queries:
+        _KNOWN.update((query.source, query) for query in some)
+
+
 @lru_cache(maxsize=5_000)  # checking feeds.yaml and using it, and using it again after an edit, compile the same
 def compile_query(source: str) -> Query:
     """Compile one keyword.
@@ -33,6 +42,8 @@ def compile_query(source: str) -> Query:
     Raises:
         QueryError: with the offset of what cannot be read and what to write instead.
     """
+    if source in _KNOWN:
+        return _KNOWN[source]
     if not source.strip():
         raise QueryError("the keyword is empty")
     try:
