@@ -29,6 +29,7 @@ class Reader:
     parses, stores, detects = "yes", "texts", "yes"
     how = ""
     learns_late = False  # keeps validators only on the second poll: it gets one more, not measured, before `unchanged`
+    is_set_up_once = False  # its home without feeds goes on into the phases
 
     def missing(self) -> str:
         """Return why it cannot run here, or an empty string."""
@@ -63,7 +64,11 @@ class Monitor(Reader):
 
     name = "monitor"
     detects = "yes, judged"
-    how = "monitor poll --all, with the shipped rules and the second opinion (without the extra `semantic`)"
+    is_set_up_once = True  # keywords are compiled at the first start and after an edit of them
+    how = (
+        "monitor poll --all, with the shipped rules and the second opinion (without the extra `semantic`); "
+        "it was started once before it had feeds"
+    )
 
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)

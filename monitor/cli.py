@@ -144,8 +144,12 @@ def poll(
 
 def _poll(settings: Settings, store: Store, due: Due) -> list[Outcome]:
     _set_up_logs()
+    import gc
+
     from monitor.polling import poll
     from monitor.store import FIRST_EDITION
+
+    gc.freeze()  # the keywords stay to the end: the collector need not go through them again and again
 
     with _progress("polling") as step:
         store.meet_digests([plan.name for plan in settings.digests], _now(), FIRST_EDITION)

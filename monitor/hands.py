@@ -7,6 +7,7 @@ alone: what was under way with it is taken in once more, one at a time.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import threading
@@ -23,8 +24,8 @@ from monitor.match.rules import Rules
 from monitor.model import Failure, Item, Judged
 from monitor.taking import Taken, Task
 
-ENOUGH = 512 * 1024
-"""From so many bytes on, in one round or one document, other processes are worth their start."""
+ENOUGH, LARGE = 2 * 1024 * 1024, 512 * 1024
+"""From so many bytes on, in one round or in one document, other processes are worth their start."""
 AT_HAND = 8
 """So many documents wait with each helper at most: between two looks at them this process takes in as many itself."""
 ENDLESS = 60.0
@@ -66,6 +67,10 @@ class Hands:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Send the helpers home, whatever they are doing."""
         if self._ready is not None:
             self._ready.cancel()
         if self._pool is not None:
@@ -84,10 +89,10 @@ class Hands:
     async def take(self, task: Task) -> Taken:
         """Take in one document, here or elsewhere."""
         self._bytes += len(task.body)
-        if self._most > 0 and self._pool is None and self._bytes >= ENOUGH:
+        if self._most > 0 and self._pool is None and (self._bytes >= ENOUGH or len(task.body) >= LARGE):
             self._pool = self._start(self._most)
             self._ready = asyncio.wrap_future(self._pool.submit(ready))
-        if self._pool is None or (len(task.body) < ENOUGH and self._are_busy()):
+        if self._pool is None or (len(task.body) < LARGE and self._are_busy()):
             return self._take(task, self._rules, self._advise())
         self._away += 1
         try:
@@ -159,6 +164,7 @@ def prepare(take: Take, rules: Rules, second: Second | None) -> None:
     """Get ready, in a process that takes in documents for another, and end when that ends."""
     global _tools
     _tools = take, rules, second
+    gc.freeze()  # it would go through thousands of keywords again and again
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

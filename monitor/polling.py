@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ Due = list[tuple[Feed, FeedState]]
 
 MOST_SPACED = timedelta(minutes=1)
 """A round asks no more feeds of one host than can be spaced in so long: the rest stay due, and others do not wait."""
+UNDER_WAY = 16
+"""So many answers are being taken in at once; more where there are helpers for them."""
 MANY = 60
 """From so many feeds on that were never read, helpers are called at once."""
 GRACE = 2.0
@@ -128,16 +131,23 @@ def poll(
     if not due:
         return []
     from monitor.feeds.fetch import Fetcher
-    from monitor.hands import Hands
 
-    hands = Hands(settings.rules, advise or (lambda: second), processes)
+    @cache
+    def hands() -> Hands:
+        from monitor.hands import Hands  # not for a round that brings nothing
+
+        return Hands(settings.rules, advise or (lambda: second), processes)
+
     if sum(not state.body_hash for _, state in due) >= MANY:
-        hands.start()
+        hands().start()
 
     async def run() -> list[Outcome]:
-        async with Fetcher(settings.manners, deadline) as fetcher, hands:
-            round_ = Round(settings, store, clock, fetcher, hands)
-            return await round_.go(due, stop, tell)
+        try:
+            async with Fetcher(settings.manners, deadline) as fetcher:
+                return await Round(settings, store, clock, fetcher, hands).go(due, stop, tell)
+        finally:
+            if hands.cache_info().currsize:
+                hands().end()
 
     with store.often():
         return asyncio.run(run())
@@ -146,9 +156,12 @@ def poll(
 class Round:
     """One round of polling."""
 
-    def __init__(self, settings: Settings, store: Store, clock: Clock, fetcher: Fetcher, hands: Hands) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, clock: Clock, fetcher: Fetcher, hands: Callable[[], Hands]
+    ) -> None:
+        """Ask for `hands` when there is something to take in."""
         self._settings, self._store, self._clock = settings, store, clock
-        self._fetcher, self._hands = fetcher, hands
+        self._fetcher, self._hands, self._room = fetcher, hands, UNDER_WAY
 
     async def go(self, due: Due, stop: threading.Event | None, tell: Callable[[Outcome], None]) -> list[Outcome]:
         """Ask the feeds and take in each answer as it comes."""
@@ -169,7 +182,7 @@ class Round:
             async with aclosing(self._fetcher.answers(due, stop)) as answers:
                 async for feed, response in answers:
                     running.add(asyncio.create_task(settle(feed, response)))
-                    if len(running) >= self._hands.room:
+                    if len(running) >= self._room:
                         done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
                         collect(done)
             while running:
@@ -227,7 +240,8 @@ class Round:
         last_ok = state.last_ok if state.newest_key or self._store.knows(feed.url) else None
         kind = {"content-type": response.headers["content-type"]} if "content-type" in response.headers else {}
         body = piece.rest if piece else response.body
-        taken = await self._hands.take(Task(feed, body, kind, response.url, now, last_ok, undecided=feed.fulltext))
+        self._room = self._hands().room
+        taken = await self._hands().take(Task(feed, body, kind, response.url, now, last_ok, undecided=feed.fulltext))
         if taken.failure:
             return self._failed(feed, state, replace(taken.failure, seconds=response.seconds))
         known = self._store.known(feed.url, [item.key for item in taken.items])
@@ -311,7 +325,7 @@ class Round:
         else:
             alone = {item.key: item for item in reversed(taken.items)}
             items = await self._with_pages(feed, [item for item in reversed(alone.values()) if differs(item)])
-            judged = self._hands.judge(items)
+            judged = self._hands().judge(items)
         return [one for one in judged if one.item.key not in known], [one for one in judged if one.item.key in known]
 
     async def _with_pages(self, feed: Feed, items: list[Item]) -> list[Item]:

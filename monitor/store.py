@@ -237,25 +237,30 @@ class Store:
         The ETag stands or falls with the items: with one and not the other they would never be asked for again.
         """
         with self._write():
-            for judged in new:
-                self._insert_item(judged)
+            self._insert_items(list(new))
             for judged in changed:
                 self._update_item(judged)
             self._run(_SAVE_STATE, _state_row(state))
 
-    def _insert_item(self, judged: Judged) -> None:
-        item = judged.item
-        cursor = self._conn.execute(
-            "INSERT OR IGNORE INTO items (feed_url, key, link, title, summary, outlet, language, published, dated,"
-            " first_seen, backlog, fingerprint, text) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
-            (
-                item.feed_url, item.key, item.link, item.title, item.summary, item.outlet, item.language,
-                _iso(item.published), int(item.dated), _iso(item.first_seen), int(item.backlog), fingerprint(item),
-                item.text,
-            ),
-        )  # fmt: skip
-        if cursor.rowcount and cursor.lastrowid is not None:
-            self._insert_verdict(cursor.lastrowid, judged.verdict, item.first_seen)
+    def _insert_items(self, new: Sequence[Judged]) -> None:
+        """Insert items with their verdicts; one that is there already stays as it is.
+
+        Many rows a statement, with numbers of our own: nobody else writes within this transaction.
+        """
+        if not new:
+            return
+        first = self._conn.execute("SELECT coalesce(max(id), 0) + 1 FROM items").fetchone()[0]
+        numbered = list(enumerate(new, first))
+        self._conn.executemany(
+            "INSERT OR IGNORE INTO items (id, feed_url, key, link, title, summary, outlet, language, published, dated,"
+            " first_seen, backlog, fingerprint, text) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            [(number, *_item_row(judged.item)) for number, judged in numbered],
+        )
+        there = "SELECT id FROM items WHERE id >= ?"
+        inserted = {row[0] for row in self._conn.execute(there, (first,))}
+        self._insert_verdicts(
+            [(number, judged.verdict, judged.item.first_seen) for number, judged in numbered if number in inserted]
+        )
 
     def _update_item(self, judged: Judged) -> None:
         item = judged.item
@@ -280,29 +285,24 @@ class Store:
     def _save_verdict(self, item_id: int, verdict: Verdict, judged: datetime) -> None:
         self._run("DELETE FROM item_themes WHERE item_id = ?", (item_id,))
         self._run("DELETE FROM evidence WHERE item_id = ?", (item_id,))
-        self._insert_verdict(item_id, verdict, judged)
+        self._insert_verdicts([(item_id, verdict, judged)])
 
-    def _insert_verdict(self, item_id: int, verdict: Verdict, judged: datetime) -> None:
-        self._run(
+    def _insert_verdicts(self, verdicts: Sequence[tuple[int, Verdict, datetime]]) -> None:
+        self._conn.executemany(
             "INSERT OR REPLACE INTO verdicts"
             " (item_id, covered, score, reason, judged, likelihood, doubted, alone, reads_like, withdrawn)"
             " VALUES (?,?,?,?,?,?,?,?,?,?)",
-            (
-                item_id, int(verdict.covered), verdict.score, verdict.reason, _iso(judged),
-                round(verdict.heard[0].likelihood, 4) if verdict.heard else None, int(verdict.doubted),
-                _list(verdict.alone), _list(verdict.reads_like), _list(verdict.withdrawn),
-            ),
-        )  # fmt: skip
-        if not verdict.covered:
-            # What fell short says why in `reason`, and can be judged again.
-            return
+            [(number, *_verdict_row(verdict, judged)) for number, verdict, judged in verdicts],
+        )
+        # What fell short says why in `reason`, and can be judged again.
+        hits = [(number, verdict) for number, verdict, _ in verdicts if verdict.covered]
         self._conn.executemany(
             "INSERT INTO item_themes (item_id, theme, score) VALUES (?,?,?)",
-            [(item_id, theme, score) for theme, score in verdict.themes],
+            [(number, theme, score) for number, verdict in hits for theme, score in verdict.themes],
         )
         self._conn.executemany(
             'INSERT INTO evidence (item_id, clause, keyword, field, start, "end") VALUES (?,?,?,?,?,?)',
-            [(item_id, e.clause, e.keyword, e.field, e.start, e.end) for e in verdict.evidence],
+            [(number, e.clause, e.keyword, e.field, e.start, e.end) for number, v in hits for e in v.evidence],
         )
 
     # ------------------------------------------------------------ digests
@@ -850,6 +850,21 @@ def _words(text: str | None) -> tuple[str, ...]:
 
 def _plain(value: Any) -> Any:
     return _iso(value) if isinstance(value, datetime) else value
+
+
+def _item_row(item: Item) -> tuple[Any, ...]:
+    return (
+        item.feed_url, item.key, item.link, item.title, item.summary, item.outlet, item.language,
+        _iso(item.published), int(item.dated), _iso(item.first_seen), int(item.backlog), fingerprint(item), item.text,
+    )  # fmt: skip
+
+
+def _verdict_row(verdict: Verdict, judged: datetime) -> tuple[Any, ...]:
+    return (
+        int(verdict.covered), verdict.score, verdict.reason, _iso(judged),
+        round(verdict.heard[0].likelihood, 4) if verdict.heard else None, int(verdict.doubted),
+        _list(verdict.alone), _list(verdict.reads_like), _list(verdict.withdrawn),
+    )  # fmt: skip
 
 
 _STATE = tuple(FeedState.__dataclass_fields__)

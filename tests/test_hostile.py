@@ -531,7 +531,7 @@ def a_round(
     async def run() -> list[Outcome]:
         fetcher_with = Fetcher(settings.manners, patience=patience)
         async with fetcher_with as fetcher, Hands(settings.rules, lambda: None, 1) as hands:
-            return await polling.Round(settings, store, lambda: NOW, fetcher, hands).go(due, stop, tell)
+            return await polling.Round(settings, store, lambda: NOW, fetcher, lambda: hands).go(due, stop, tell)
 
     with store.often():
         return asyncio.run(run())
@@ -713,7 +713,7 @@ def test_a_document_that_ends_its_reader_or_never_ends_fails_alone(
                 Fetcher(settings.manners) as fetcher,
                 Hands(settings.rules, lambda: None, 2, endless=endless, take=take_or_die, shares=False) as hands,
             ):
-                round_ = polling.Round(settings, store, lambda: NOW, fetcher, hands)
+                round_ = polling.Round(settings, store, lambda: NOW, fetcher, lambda: hands)
                 return await round_.go(never_asked(feeds), None, lambda outcome: None)
 
         outcomes = {outcome.feed: outcome for outcome in asyncio.run(run())}
