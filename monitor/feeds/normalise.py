@@ -20,6 +20,7 @@ from w3lib.url import safe_url_string
 from monitor.model import Entry, Feed, Item, Parsed, without_credentials
 
 MAX_TITLE = 500
+SAMPLE = 400  # characters that tell a language as well as all of them
 MAX_SUMMARY = 2000
 FIRST_SIGHT = timedelta(hours=24)  # what a feed seen for the first time may still tell as news
 LATE = timedelta(days=7)  # how far before the last good poll an item may be dated and still be news
@@ -269,6 +270,7 @@ def language_of(text: str, declared: str = "") -> str:
     """
     if text.isascii():
         text = ""  # neither Han nor Kana: only what is declared counts
+    text = text[:SAMPLE]
     letters = len(_LETTER.findall(text))
     if _KANA.search(text):
         return "ja"

@@ -26,6 +26,7 @@ _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _ENCODING = re.compile(rb"""^<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _ESCAPED = re.compile(r"charset\s*=\s*[\"']?(?:iso-?2022|hz)", re.IGNORECASE)
 MOST_TAGS = 60_000
+_WINDOWS = re.compile("[\x80-\x9f]")  # control characters, by which letters of Windows-1252 are meant
 _HEAD = 1024
 _HTML = {"text/html", "application/xhtml+xml"}
 
@@ -222,7 +223,7 @@ def _text(part: ET.Element | None) -> str:
         return text
     with suppress(UnicodeError):
         text = text.encode("iso-8859-1").decode("utf-8")
-    if any("\x80" <= sign <= "\x9f" for sign in text):  # meant as Windows-1252
+    if _WINDOWS.search(text):
         raise _NotPlainError
     return text
 
