@@ -362,7 +362,7 @@ def check(
     wrong = config.example_faults(settings)
     for line in wrong:
         _say(line)
-    for line in advice(settings, _Paths.data).remarks:
+    for line in [*advice(settings, _Paths.data).remarks, *config.polling_remarks(settings)]:
         _say(line)
     _warn_of_strangers()
     themes = ", ".join(settings.titles) or "none"

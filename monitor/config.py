@@ -17,6 +17,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from monitor import slots
 from monitor.errors import ConfigError, Fault, QueryError
 from monitor.faults import KeywordError, did_you_mean, faults_of, place_of, read_yaml
+from monitor.feeds import fulltext
 from monitor.feeds.guard import as_network
 from monitor.feeds.normalise import language_of
 from monitor.match.judge import judge
@@ -523,6 +524,19 @@ def _twice(key: str, values: Sequence[Any], words: str, tree: CommentedMap) -> I
         if value in seen:
             yield Fault(f"{key}.{i}: {words}: {value}", *place_of(tree, [key, i]))
         seen.add(value)
+
+
+def polling_remarks(settings: Settings) -> list[str]:
+    """Return a line for each thing about polling that a person should know and that is no mistake."""
+    lines = []
+    if not settings.manners.contact:
+        lines.append("polling: no contact is set; with one (your mail address or a page) servers can write to you")
+    wanting = [feed.name or feed.address for feed in settings.enabled if feed.fulltext]
+    if wanting and not fulltext.installed():
+        lines.append(
+            f"fulltext: {', '.join(wanting)}: the extra is not installed (make fulltext); summaries are judged"
+        )
+    return lines
 
 
 def sample_addresses(settings: Settings) -> list[str]:

@@ -55,16 +55,17 @@ GRACE = 2.0
 """Seconds that what is being taken in has to end when the worker is told to."""
 
 
-def due_feeds(settings: Settings, store: Store, now: datetime, *, everything: bool = False) -> Due:
+def due_feeds(settings: Settings, store: Store, now: datetime, *, everything: bool = False, soon: bool = False) -> Due:
     """Return the feeds to ask now, with their states; all of them for `everything`.
 
-    Those that wait longest come first, and behind them those that failed the last time.
+    Those that wait longest come first, and behind them those that failed the last time. `soon`: an edition is about to
+    be made.
     """
     states = store.feed_states()
     due = [
         (feed, states.get(feed.url) or FeedState(feed.url))
         for feed in settings.enabled
-        if everything or politeness.is_due(states.get(feed.url), feed, now)
+        if everything or politeness.is_due(states.get(feed.url), feed, now, soon=soon)
     ]
     if everything:
         return due
@@ -115,6 +116,7 @@ def poll(
     second: Second | None = None,
     advise: Callable[[], Second | None] | None = None,
     everything: bool = False,
+    soon: bool = False,
     stop: threading.Event | None = None,
     deadline: float | None = None,
     processes: int | None = None,
@@ -127,7 +129,7 @@ def poll(
     (seconds) stands in for each feed's `timeout`; at most `processes` help with what is much, one for each
     processor unless said.
     """
-    due = due_feeds(settings, store, clock(), everything=everything) if due is None else due
+    due = due_feeds(settings, store, clock(), everything=everything, soon=soon) if due is None else due
     if not due:
         return []
     from monitor.feeds.fetch import Fetcher

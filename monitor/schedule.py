@@ -43,6 +43,8 @@ from monitor.store import FILE_NAME, Store
 TICK = timedelta(seconds=60)
 FIRST_POLL_PATIENCE = 300.0
 """Seconds that a missed edition waits for the first poll, so that it tells what came in meanwhile."""
+BEFORE_EDITION = timedelta(minutes=10)
+"""So long before an edition quiet feeds are asked once more."""
 LAST_WORD = 8.0
 """Seconds from the signal to the end of the process, whatever hangs: a container is killed after ten."""
 
@@ -121,13 +123,24 @@ class Runner:
                 second = self._second(store)
                 began = self.office.clock()
                 outcomes = worker.poll(
-                    self.settings, store, self.office.clock, second=second, stop=self.stop, tell=_log_failure
+                    self.settings,
+                    store,
+                    self.office.clock,
+                    second=second,
+                    soon=self._edition_soon(began),
+                    stop=self.stop,
+                    tell=_log_failure,
                 )
                 if outcomes:
                     _log_poll(outcomes)
                     self._count(store, outcomes, began)
         finally:
             self._polled.set()
+
+    def _edition_soon(self, now: datetime) -> bool:
+        """Tell whether an edition is about to be made: quiet feeds are asked once more, so that it misses nothing."""
+        nexts = [slots.next_slot(plan.cron, plan.timezone, now) for plan in self.settings.digests]
+        return any(at is not None and at - now <= BEFORE_EDITION for at in nexts)
 
     def _count(self, store: Store, outcomes: list[Outcome], began: datetime) -> None:
         if self.office.metrics is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -597,3 +598,22 @@ def test_documents_without_entries_and_with_odd_dates_are_counted() -> None:
     assert (state.empty_polls, state.odd_polls) == (4, 3)
     state = after_success(state, BARE, document(), NOW + 4 * MINUTE, look=Look(entries=1))
     assert (state.empty_polls, state.empty_since, state.odd_polls, state.odd) == (0, None, 0, "")
+
+
+# ---------------------------------------------------------------- before an edition
+
+
+@pytest.mark.parametrize(
+    ("minutes", "changes", "due"),
+    [
+        (31, {}, True),
+        (29, {}, False),
+        (31, {"failures": 1}, False),
+        (31, {"skip": "3 4"}, False),
+    ],
+)
+def test_a_quiet_feed_is_asked_once_more_before_an_edition(minutes: int, changes: dict[str, Any], due: bool) -> None:
+    """Unless it was asked just now, fails, or wants hours to be spared."""
+    state = FeedState(URL, last_polled=NOW - minutes * MINUTE, due=NOW + 60 * MINUTE, **changes)
+    assert is_due(state, Feed(URL), NOW, soon=True) is due
+    assert not is_due(state, Feed(URL), NOW)

@@ -439,3 +439,21 @@ def test_weights_that_were_learnt_are_taken_up_at_the_next_poll(world: World) ->
     world.now += HOUR
     world.runner.poll()
     assert world.notes() == {}
+
+
+def test_quiet_feeds_are_asked_once_more_before_an_edition(world: World) -> None:
+    """In its last ten minutes, and only once."""
+    world.publish([NEWS])
+    world.now = datetime(2026, 11, 24, 6, 0, tzinfo=UTC)
+    world.runner.poll()
+    asked = len(world.server.requests)
+    world.now = datetime(2026, 11, 24, 6, 31, tzinfo=UTC)
+    with Store(world.data / "monitor.db") as store:
+        [state] = store.feed_states().values()
+        store.save_poll(replace(state, due=world.now + timedelta(hours=2)))
+    world.runner.poll()
+    assert len(world.server.requests) == asked
+    world.now = datetime(2026, 11, 24, 7, 21, tzinfo=UTC)
+    world.runner.poll()
+    world.runner.poll()
+    assert len(world.server.requests) == asked + 1

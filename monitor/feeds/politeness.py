@@ -58,16 +58,21 @@ class Look:
 # ---------------------------------------------------------------- when and where
 
 
-def is_due(state: FeedState | None, feed: Feed, now: datetime) -> bool:
+def is_due(state: FeedState | None, feed: Feed, now: datetime, *, soon: bool = False) -> bool:
     """Tell whether a feed may be asked at `now`; one never asked is due at once.
 
     An interval that was made shorter counts at once, and a state from the future (a clock that was wrong) not at all.
+    `soon`: an edition is about to be made, and should not miss what came since a quiet feed was last asked.
     """
     if state is None or state.due is None or state.last_polled is None or state.last_polled > now:
         return True
     if state.due <= now:
         return True
-    return feed.every is not None and not state.failures and state.last_polled + feed.every <= now
+    if state.failures:
+        return False
+    if feed.every is not None:
+        return state.last_polled + feed.every <= now
+    return soon and not state.skip and state.last_polled + FIRST_PACE <= now
 
 
 def address(feed: Feed, state: FeedState) -> str:
