@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import structlog
 
 from monitor.feeds import fulltext
-from monitor.feeds.fetch import Fetcher, user_agent
+from monitor.feeds.fetch import Fetcher, in_thread, user_agent
 from monitor.model import Failure, Feed, Fetched
 
 MOST = 20
@@ -53,12 +53,14 @@ async def _read(fetcher: Fetcher, feed: Feed, link: str, rules: dict[str, asynci
         reason = page.reason if isinstance(page, Failure) else "not changed"
         log.info("page not read", feed=feed.name or feed.address, reason=reason)
         return ""
-    # Another site's rules are its own: a link that leads on is asked for there.
-    if _site(page.url) != _site(link):
+    # Where a link leads on to has rules too, and another site its own.
+    if page.url != link:
         there = await _robots(fetcher, feed, page.url, rules)
         if there is None or not fulltext.allowed(there, feed.user_agent or user_agent(), page.url):
             return ""
-    return await asyncio.to_thread(fulltext.article, page.body, page.headers, page.url)
+    # Nobody waits for the thread: a page that is never read to its end must not keep the program from ending.
+    text: str = await in_thread(lambda: fulltext.article(page.body, page.headers, page.url))
+    return text
 
 
 async def _robots(

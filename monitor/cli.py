@@ -358,6 +358,7 @@ def check(
     from monitor.advice import advice
 
     settings = config.load(file or _Paths.config)
+    environment.metrics_port(os.environ)
     archive.check(press.check_templates(_desk(environment.mail_settings())))
     wrong = config.example_faults(settings)
     for line in wrong:

@@ -65,7 +65,9 @@ def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*heads, box=SIMPLE_HEAD)
+    table = Table(box=SIMPLE_HEAD)
+    for head in heads:
+        table.add_column(head, overflow="fold")  # an address cut short is none
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli_common import Paths, database, now, print_table, say, settings
-from monitor.errors import MonitorError
+from monitor.errors import MonitorError, without_credentials
 
 if TYPE_CHECKING:
     from monitor.lists import NewFeed
@@ -59,7 +59,9 @@ def feeds_add(
     name: Annotated[str, typer.Option(help="What it is called in mails; what the feed says if not given.")] = "",
     language: Annotated[str, typer.Option(help="en, zh, …; told from the texts if not given.")] = "",
     timezone: Annotated[str, typer.Option(help="For dates that name none, like Asia/Shanghai.")] = "",
-    every: Annotated[str, typer.Option(metavar="TIME", help="How often it is polled, like 2h; 30m if not given.")] = "",
+    every: Annotated[
+        str, typer.Option(metavar="TIME", help="How often it is polled, like 2h; at its own pace if not given.")
+    ] = "",
 ) -> None:
     """Write a feed into feeds.yaml, at the end of its list."""
     from monitor.lists import NewFeed
@@ -67,7 +69,7 @@ def feeds_add(
     feed = NewFeed(url.strip(), " ".join(name.split()), language.strip(), timezone.strip(), every.strip())
     _complain_of(feed)
     _add([feed])
-    print(f"added: {name or feed.url}")
+    print(f"added: {name or without_credentials(feed.url)}")
     _say_what_now()
 
 
@@ -78,7 +80,7 @@ def feeds_remove(feed: FeedArgument) -> None:
 
     meant = _meant(feed)
     _edit(lambda text: lists.removed(text, meant, str(Paths.config)))
-    print(f"removed: {feed}")
+    print(f"removed: {without_credentials(feed)}")
 
 
 @feeds_app.command("enable")
@@ -124,7 +126,7 @@ def feeds_find(
     new = NewFeed(chosen.url, chosen.title)
     _complain_of(new)
     _add([new])
-    print(f"added: {chosen.title or chosen.url}: {chosen.url}")
+    print(f"added: {chosen.title or without_credentials(chosen.url)}: {without_credentials(chosen.url)}")
     _say_what_now()
 
 
@@ -140,17 +142,18 @@ def feeds_import(
     raw = _bytes_of(file)
     reading = read_opml(raw, "stdin" if file == "-" else file)
     for line in reading.remarks:
-        say(line)
+        say(without_credentials(line))
     _, text = lists.read(Paths.config)
     known = {lists.same(entry.url) for entry in lists.entries(text, str(Paths.config))}
     fresh = [feed for feed in reading.feeds if lists.same(feed.url) not in known]
     if fresh and not dry:
         _add(fresh)
     for feed in fresh:
-        print(f"{'would be added' if dry else 'added'}: {feed.name or feed.url}{'' if feed.enabled else ' (disabled)'}")
+        called = feed.name or without_credentials(feed.url)
+        print(f"{'would be added' if dry else 'added'}: {called}{'' if feed.enabled else ' (disabled)'}")
     for feed in reading.feeds:
         if feed not in fresh:
-            print(f"there already: {feed.name or feed.url}")
+            print(f"there already: {feed.name or without_credentials(feed.url)}")
     print(
         f"{len(fresh)} {'would be ' * dry}added, {len(reading.feeds) - len(fresh)} there already, "
         f"{len(reading.remarks)} left out"
@@ -234,6 +237,7 @@ def _switch(feed: str, *, on: bool) -> None:
     word = "enabled" if on else "disabled"
     meant = _meant(feed)
     changed = _edit(lambda text: lists.enabled(text, meant, on, str(Paths.config)))
+    feed = without_credentials(feed)
     print(f"{word}: {feed}" if changed else f"{feed} is {word} already; nothing was changed")
 
 

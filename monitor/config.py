@@ -45,10 +45,14 @@ def _address(url: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
-        raise ValueError(f"{url!r} is not a web address; it must start with http:// or https://")
+        raise ValueError(f"{_shown(url)!r} is not a web address; it must start with http:// or https://")
     if not _is_host(parts.hostname):
-        raise ValueError(f"{url!r}: {parts.hostname!r} cannot be the name of a host")
+        raise ValueError(f"{_shown(url)!r}: {parts.hostname!r} cannot be the name of a host")
     return url
+
+
+def _shown(url: str) -> str:
+    return re.sub(r"(?<=://)[^/?#]*@", "", url)
 
 
 def _is_host(name: str) -> bool:
@@ -79,6 +83,8 @@ def mailbox(address: str) -> str:
 def _duration(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
+    if value is None:
+        raise ValueError("a length of time is expected here, such as 30m; the line is empty")
     match = re.fullmatch(r"\s*(\d+)\s*([smhdw])\s*", str(value))
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     if not match or len(match[1]) > 6:
@@ -121,16 +127,31 @@ _OWN_HEADERS = {
     "host", "content-length", "transfer-encoding", "connection", "accept-encoding", "if-none-match",
     "if-modified-since", "user-agent",
 }  # fmt: skip
+
+
+def _in_quotes(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("YAML would change this value; put it in quotes")  # noqa: TRY004 (pydantic collects these)
+    return value
+
+
+HeaderValue = Annotated[str, BeforeValidator(_in_quotes), AfterValidator(_one_line)]
 HeaderName = Annotated[str, AfterValidator(_header)]
+
+
+_OWN = (
+    "is neither a network (10.0.0.0/8), an address nor the name of a host; "
+    "write a name without http://, without a port and without *"
+)
 
 
 def _own(entry: str) -> str:
     try:
         network = as_network(entry)
     except ValueError as e:
-        raise ValueError(f"{entry!r} is neither a network (10.0.0.0/8), an address nor the name of a host") from e
+        raise ValueError(f"{entry!r} {_OWN}") from e
     if network is None and not _is_host(entry):
-        raise ValueError(f"{entry!r} cannot be the name of a host; write it without http:// and without a port")
+        raise ValueError(f"{entry!r} {_OWN}")
     if network is not None and network.prefixlen == 0:
         raise ValueError(f"{entry!r} would allow every address")
     return entry
@@ -191,7 +212,7 @@ class FeedPart(_Part):
     timezone: Annotated[str, AfterValidator(lambda name: name and _zone(name))] = ""
     every: OwnInterval = None
     user_agent: Annotated[str, AfterValidator(_one_line)] = ""
-    headers: dict[HeaderName, Annotated[str, AfterValidator(_one_line)]] = {}
+    headers: dict[HeaderName, HeaderValue] = {}
     timeout: Timeout = timedelta(seconds=30)
     enabled: bool = True
     weight: Annotated[float, Field(ge=0, le=100)] = 1.0
@@ -303,7 +324,9 @@ class PollingPart(_Part):
     @model_validator(mode="after")
     def _in_order(self) -> PollingPart:
         if self.longest < self.shortest:
-            raise ValueError("longest must not be shorter than shortest")
+            raise ValueError(
+                f"shortest ({self.shortest}) is longer than longest ({self.longest}, 2:00:00 if not given)"
+            )
         return self
 
 
@@ -322,7 +345,7 @@ class HealthPart(_Part):
     silent: Annotated[float, Field(ge=1, le=100)] = _THRESHOLDS.silent
     gap: Times = _THRESHOLDS.gap
     dates: Times = _THRESHOLDS.dates
-    moved: Times = _THRESHOLDS.moved
+    moved: Annotated[int, Field(ge=5, le=1000)] = _THRESHOLDS.moved
 
 
 class FilePart(_Part):

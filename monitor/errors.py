@@ -14,13 +14,22 @@ refuses: `model.Receipt`. What is raised beyond this tree is a bug.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
+def without_credentials(address: str) -> str:
+    """Return a web address, or a text that holds some, without user names and passwords."""
+    return re.sub(r"(?<=://)[^/?#\s]*@", "", address)
+
+
 class MonitorError(Exception):
-    """Base of the tree; `str()` is the line that a person reads."""
+    """Base of the tree; `str()` is the line that a person reads, in which no address has its password."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return without_credentials(super().__str__())
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,14 @@ def _in_words(error: Mapping[str, Any], path: Sequence[str | int], keys: Keys) -
             return f"{where}: is missing"
         case "value_error":
             return f"{where}: {error['ctx']['error']!s}"
+        case "int_parsing" | "int_type" | "int_from_float":
+            return f"{where}: a whole number is expected here"
+        case "float_parsing" | "float_type":
+            return f"{where}: a number is expected here"
+        case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
+            bound = next(iter(error["ctx"].values()))
+            words = {"greater_than_equal": "at least", "greater_than": "more than", "less_than_equal": "at most"}
+            return f"{where}: must be {words.get(error['type'], 'less than')} {bound}"
         case "too_short":
             return f"{where}: must not be empty"
         case "literal_error":

@@ -7,19 +7,15 @@ Nothing here does any work beyond deriving one field from others.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from monitor.errors import without_credentials as without_credentials
+
 # ---------------------------------------------------------------- feeds: bytes → Entry → Item
-
-
-def without_credentials(address: str) -> str:
-    """Return a web address, or a text that holds some, without user names and passwords."""
-    return re.sub(r"(?<=://)[^/?#\s]*@", "", address)
 
 
 @dataclass(frozen=True, slots=True)

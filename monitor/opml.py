@@ -130,7 +130,7 @@ def write_opml(feeds: Iterable[Feed], title: str, now: datetime) -> bytes:
 
 
 def _attributes(feed: Feed) -> str:
-    name = feed.name or feed.url
+    name = feed.name or feed.address
     keys = {"type": "rss", "text": name, "title": name, "xmlUrl": feed.url, "language": feed.language}
     if not feed.enabled:
         keys["isComment"] = "true"

@@ -47,6 +47,8 @@ Due = list[tuple[Feed, FeedState]]
 
 MOST_SPACED = timedelta(minutes=1)
 """A round asks no more feeds of one host than can be spaced in so long: the rest stay due, and others do not wait."""
+WINDOW = 3
+"""A feed that shows fewer entries at a time shows the latest, and does not lose any by that."""
 UNDER_WAY = 16
 """So many answers are being taken in at once; more where there are helpers for them."""
 MANY = 60
@@ -65,7 +67,7 @@ def due_feeds(settings: Settings, store: Store, now: datetime, *, everything: bo
     due = [
         (feed, states.get(feed.url) or FeedState(feed.url))
         for feed in settings.enabled
-        if everything or politeness.is_due(states.get(feed.url), feed, now, soon=soon)
+        if everything or politeness.is_due(states.get(feed.url), feed, now, settings.manners, soon=soon)
     ]
     if everything:
         return due
@@ -170,6 +172,7 @@ class Round:
         before = {feed.url: state for feed, state in due}
         outcomes: list[Outcome] = []
         running: set[asyncio.Task[None]] = set()
+        reading: set[asyncio.Task[None]] = set()
 
         async def settle(feed: Feed, response: Response) -> None:
             outcome = await self._settle_safely(feed, before[feed.url], response)
@@ -183,10 +186,12 @@ class Round:
         try:
             async with aclosing(self._fetcher.answers(due, stop)) as answers:
                 async for feed, response in answers:
-                    running.add(asyncio.create_task(settle(feed, response)))
-                    if len(running) >= self._room:
-                        done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    # What waits for pages waits apart: it takes up no hand.
+                    (reading if feed.fulltext else running).add(asyncio.create_task(settle(feed, response)))
+                    while len(running) >= self._room and not (stop and stop.is_set()):
+                        done, running = await asyncio.wait(running, timeout=0.5, return_when=asyncio.FIRST_COMPLETED)
                         collect(done)
+            running |= reading
             while running:
                 stopping = stop is not None and stop.is_set()
                 done, running = await asyncio.wait(running, timeout=GRACE if stopping else 0.5)
@@ -194,9 +199,9 @@ class Round:
                 if stopping:
                     break
         finally:
-            for task in running:
+            for task in running | reading:
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(*running, *reading, return_exceptions=True)
         return outcomes
 
     async def _settle_safely(self, feed: Feed, state: FeedState, response: Response) -> Outcome:
@@ -228,18 +233,18 @@ class Round:
     ) -> Outcome:
         """Take in a document that changed; `whole`: without cutting out what was seen."""
         from monitor.feeds.delta import cut
+        from monitor.feeds.hints import read_hints
+        from monitor.feeds.normalise import FIRST_SIGHT
         from monitor.taking import Task
 
         now = self._clock()
         piece = None if state.seen is None else cut(response.body, b"" if whole else state.seen)
         if piece and not piece.left:
-            odd = state.odd.replace("clock", "")  # its dates are those that it had, the clock is this answer's own
-            if not odd and politeness.clock_is_off(response.headers, now):
-                odd = "clock"
-            look = politeness.Look(seen=piece.hashes, entries=piece.total, hints=None, odd=odd)
+            look = politeness.Look(seen=piece.hashes, entries=piece.total, hints=read_hints(response.body), odd=None)
             return self._unchanged(feed, state, response, body_hash, look)
-        # A feed that never had an entry has not been seen yet.
-        last_ok = state.last_ok if state.newest_key or self._store.knows(feed.url) else None
+        # A feed that never had an entry has not been seen yet, unless it has been known for a day to have none.
+        empty = state.empty_since is not None and now - state.empty_since > FIRST_SIGHT
+        last_ok = state.last_ok if state.newest_key or empty or self._store.knows(feed.url) else None
         kind = {"content-type": response.headers["content-type"]} if "content-type" in response.headers else {}
         body = piece.rest if piece else response.body
         self._room = self._hands().room
@@ -249,7 +254,7 @@ class Round:
         known = self._store.known(feed.url, [item.key for item in taken.items])
         cut_out = piece is not None and piece.known > 0
         renamed = any(item.key in known and known[item.key][1] != item.link for item in taken.items)
-        if cut_out and (taken.together or renamed):
+        if cut_out and (taken.shared or not taken.sound or renamed):
             # A feed that writes one key into all its entries, perhaps: told apart only side by side. And in a document
             # that is ill-formed an entry may read otherwise without its neighbours.
             return await self._read(feed, state, response, body_hash, whole=True)
@@ -258,7 +263,9 @@ class Round:
         new, changed = await self._judged(feed, taken, known)
         look = _look(state, taken, piece.hashes if piece else b"", len(new), overlap=cut_out or bool(known))
         total = piece.total if piece else len(taken.items)
-        look = replace(look, entries=total)
+        # New entries among many tell nothing of the feed's dates unless others before them did.
+        odd = None if cut_out and not new else look.odd
+        look = replace(look, entries=total, odd=odd, gap=look.gap and total >= WINDOW)
         if not look.odd and politeness.clock_is_off(response.headers, now):
             look = replace(look, odd="clock")
         after = politeness.after_success(
@@ -283,7 +290,7 @@ class Round:
         An entry of a feed that writes one key into all of them is `key` while it is alone and `key link` beside others.
         One that changed its id and nothing else is stored by the new one too, but it is no news.
         """
-        from monitor.store import fingerprint
+        from monitor.store import fingerprint, without_scheme
 
         strange = [item for item in taken.items if item.link and known.get(item.key, ("", ""))[1] != item.link]
         if not strange:
@@ -304,7 +311,7 @@ class Round:
         def fit(item: Item) -> Item:
             if item.key in names:
                 item = replace(item, key=names[item.key])
-            old = item.key not in known and (item.link, fingerprint(item)) in same
+            old = item.key not in known and (without_scheme(item.link), fingerprint(item)) in same
             return replace(item, backlog=True) if old else item
 
         items = tuple(map(fit, taken.items))
@@ -337,7 +344,11 @@ class Round:
         old = self._store.archived(feed.url, [item.key for item in items])
         wanted = {item.key: item.link for item in items if item.link and not item.backlog and item.key not in old}
         texts = await read_pages(self._fetcher, feed, list(wanted.values()))
-        return [replace(item, text=texts.get(wanted.get(item.key, ""), "")) for item in items]
+        # A page that cannot be read again still says what it said.
+        before = self._store.texts(feed.url, [item.key for item in items])
+        return [
+            replace(item, text=texts.get(wanted.get(item.key, ""), "") or before.get(item.key, "")) for item in items
+        ]
 
     def _unchanged(
         self,
@@ -378,7 +389,7 @@ def _look(state: FeedState, taken: Taken, hashes: bytes, new: int, *, overlap: b
     return politeness.Look(
         title=taken.title,
         # A single entry does not tell whether the next one will share its key.
-        seen=None if taken.together or (state.seen is None and len(taken.items) < 2) else hashes,
+        seen=None if taken.shared or (state.seen is None and len(taken.items) < 2) else hashes if taken.sound else b"",
         new=new,
         newest=latest.published if latest else None,
         newest_key=latest.key if latest else taken.items[0].key if taken.items else "",

@@ -210,9 +210,18 @@ class Store:
         return {row["key"]: (row["fingerprint"], row["link"]) for row in self._rows_of(sql, keys, feed_url)}
 
     def known_by_link(self, feed_url: str, links: Sequence[str]) -> set[tuple[str, str]]:
-        """Return address and fingerprint of those of a feed's items that were seen at these addresses."""
+        """Return address and fingerprint of those of a feed's items that were seen at these addresses.
+
+        A site may have gone from http to https: the addresses are without their scheme.
+        """
         sql = "SELECT link, fingerprint FROM items WHERE link IN ({}) AND feed_url = ?"
-        return {(row["link"], row["fingerprint"]) for row in self._rows_of(sql, links, feed_url)}
+        both = [f"{scheme}://{without_scheme(link)}" for link in links for scheme in ("http", "https")]
+        return {(without_scheme(row["link"]), row["fingerprint"]) for row in self._rows_of(sql, both, feed_url)}
+
+    def texts(self, feed_url: str, keys: Sequence[str]) -> dict[str, str]:
+        """Return the articles' texts of those of a feed's items that have one, by key."""
+        sql = "SELECT key, text FROM items WHERE key IN ({}) AND feed_url = ? AND text <> ''"
+        return {row["key"]: row["text"] for row in self._rows_of(sql, keys, feed_url)}
 
     def archived(self, feed_url: str, keys: Sequence[str]) -> set[str]:
         """Return those of a feed's items that were old when it first showed them, by key: they are never told."""
@@ -821,6 +830,11 @@ def _told_story(row: Mapping[str, Any], reports: Sequence[Mapping[str, Any]]) ->
         summaries=tuple(r["summary"] for r in reports),
         times=tuple(_must(r["published"]) for r in reports),
     )
+
+
+def without_scheme(link: str) -> str:
+    """Return an address without `http://` or `https://`."""
+    return link.partition("://")[2] or link
 
 
 def fingerprint(item: Item) -> str:

@@ -38,7 +38,8 @@ class Task:
 class Taken:
     """What came of it.
 
-    `together`: entries share a key, or the document is ill-formed: single ones must not be read without the others.
+    `shared`: entries share a key; not `sound`: the document is ill-formed. Then single ones must not be read without
+    the others.
     `odd`: most of its dates cannot be, and how.
     """
 
@@ -46,7 +47,8 @@ class Taken:
     judged: tuple[Judged, ...] = ()
     title: str = ""
     hints: Hints = field(default_factory=Hints)
-    together: bool = False
+    shared: bool = False
+    sound: bool = True
     odd: str = ""
     failure: Failure | None = None
 
@@ -66,7 +68,8 @@ def take(task: Task, rules: Rules, second: Second | None = None) -> Taken:
         () if task.undecided else tuple(judge_all(items, rules, second)),
         parsed.title,
         read_hints(task.body),
-        together=len({item.key for item in plain}) < len(plain) or not parsed.sound,
+        shared=len({item.key for item in plain}) < len(plain),
+        sound=parsed.sound,
         odd=_most_of(faults),
     )
 

@@ -21,7 +21,7 @@ digests:
     to: [{", ".join(to)}]
     at: "{at}"
 polling:
-  allow: [127.0.0.0/8]
+  {{allow: [127.0.0.0/8], contact: ops@example.test}}
 feeds:
 {lines}
 coverage:

@@ -274,7 +274,7 @@ BROKEN = [
     ("[Microsoft, 微软]", "[Microsoft, 微软~]", 16, 24, "likeness"),
     ("- Optimus robot", "- Optimus OR robot^0", 21, 18, "a weight lies above 0"),
     ("  not:\n    - Optimus", "  relation: [deal]\n  not:\n    - Optimus", 20, 13, "did you mean relations?"),
-    ("  not:\n    - Optimus", "  threshold: 0\n  not:\n    - Optimus", 20, 14, "greater than 0"),
+    ("  not:\n    - Optimus", "  threshold: 0\n  not:\n    - Optimus", 20, 14, "must be more than 0"),
     ("  not:\n    - Optimus", "  against: [a~]\n  not:\n    - Optimus", 20, 13, "likeness"),
     ("not: []", "threshold: much", 28, 16, "number"),
     ("not: []", "not: [a?]", 28, 11, "wildcard"),
@@ -732,7 +732,7 @@ def test_a_feed_may_have_manners_of_its_own(write: Write) -> None:
     """Headers, a User-Agent, a timeout, an interval."""
     keys = (
         "every: 1m\n    timeout: 5m\n    user_agent: Mine/1.0\n    fulltext: yes\n"
-        "    headers: {Authorization: Bearer x, X-Number: 5}"
+        '    headers: {Authorization: Bearer x, X-Number: "5"}'
     )
     feed = load(write(edited(("every: 30m", keys)))).feeds[1]
     assert (feed.every, feed.timeout) == (timedelta(minutes=1), timedelta(minutes=5))
@@ -747,11 +747,16 @@ def test_a_feed_may_have_manners_of_its_own(write: Write) -> None:
         ("polling", "shortest: soon", (2, 13), "'soon' is not a length of time"),
         ("polling", "shortest: 30", (2, 13), "30 is not a length of time"),
         ("polling", "longest: 31d", (2, 12), "must be from 1m to 30d"),
-        ("polling", "longest: 5m", (2, 3), "longest must not be shorter than shortest"),
-        ("polling", "shortest: 3h", (2, 3), "longest must not be shorter than shortest"),
-        ("polling", "per_host: 0", (2, 13), "greater than or equal to 1"),
-        ("polling", "per_host: 33", (2, 13), "less than or equal to 32"),
-        ("polling", "per_host: many", (2, 13), "integer"),
+        ("polling", "longest: 5m", (2, 3), "shortest (0:15:00) is longer than longest (0:05:00"),
+        (
+            "polling",
+            "shortest: 3h",
+            (2, 3),
+            "shortest (3:00:00) is longer than longest (2:00:00, 2:00:00 if not given)",
+        ),
+        ("polling", "per_host: 0", (2, 13), "must be at least 1"),
+        ("polling", "per_host: 33", (2, 13), "must be at most 32"),
+        ("polling", "per_host: many", (2, 13), "a whole number is expected here"),
         ("polling", "spacing: 61s", (2, 12), "must be from 0s to 1m"),
         ("polling", 'contact: "a\\nb"', (2, 12), "must be one line"),
         ("polling", f"contact: {'x' * 201}", (2, 12), "at most 200"),
@@ -762,17 +767,17 @@ def test_a_feed_may_have_manners_of_its_own(write: Write) -> None:
         ("polling", "allow: [10]", (2, 11), "'10' is neither a network"),
         ("polling", 'allow: ["http://rsshub/"]', (2, 11), "is neither a network"),
         ("polling", 'allow: ["rsshub:1200"]', (2, 11), "is neither a network"),
-        ("polling", 'allow: ["rss hub"]', (2, 11), "cannot be the name of a host; write it without http://"),
-        ("polling", 'allow: [""]', (2, 11), "cannot be the name of a host"),
+        ("polling", 'allow: ["rss hub"]', (2, 11), "nor the name of a host; write a name without http://"),
+        ("polling", 'allow: [""]', (2, 11), "nor the name of a host"),
         ("polling", "allow: [0.0.0.0/0]", (2, 11), "would allow every address"),
         ("polling", 'allow: ["::/0"]', (2, 11), "would allow every address"),
-        ("health", "failing: 0", (2, 12), "greater than or equal to 1"),
-        ("health", "moved: 1001", (2, 10), "less than or equal to 1000"),
+        ("health", "failing: 0", (2, 12), "must be at least 1"),
+        ("health", "moved: 1001", (2, 10), "must be at most 1000"),
         ("health", "stale: 1h", (2, 10), "must be from 1d to 3650d"),
         ("health", "stale: 3651d", (2, 10), "must be from 1d to 3650d"),
-        ("health", "silent: 0.5", (2, 11), "greater than or equal to 1"),
+        ("health", "silent: 0.5", (2, 11), "must be at least 1"),
         ("health", "silent: .nan", (2, 11), "health.silent"),
-        ("health", "silent: 101", (2, 11), "less than or equal to 100"),
+        ("health", "silent: 101", (2, 11), "must be at most 100"),
         ("health", "faling: 3", (2, 3), "unknown key; did you mean failing?"),
     ],
 )
@@ -788,7 +793,7 @@ def test_a_mistake_in_how_feeds_are_asked_is_told_with_its_place(
 @pytest.mark.parametrize(
     ("new", "place", "words"),
     [
-        ("every:", (13, 5), "is not a length of time"),
+        ("every:", (13, 5), "a length of time is expected here, such as 30m; the line is empty"),
         ("timeout: 0s", (13, 14), "must be from 1s to 5m"),
         ("timeout: 6m", (13, 14), "must be from 1s to 5m"),
         ("timeout: 30", (13, 14), "is not a length of time"),
@@ -799,7 +804,9 @@ def test_a_mistake_in_how_feeds_are_asked_is_told_with_its_place(
         ("headers: {user-agent: x}", (13, 27), "user-agent: is set by the monitor itself"),
         ("headers: {If-None-Match: x}", (13, 30), "is set by the monitor itself"),
         ("headers: {Accept-Encoding: x}", (13, 32), "is set by the monitor itself"),
-        ("headers: {Content-Length: 5}", (13, 31), "is set by the monitor itself"),
+        ('headers: {Content-Length: "5"}', (13, 31), "is set by the monitor itself"),
+        ("headers: {X-Key: 1.10}", (13, 22), "YAML would change this value; put it in quotes"),
+        ("headers: {X-Key: 0123}", (13, 22), "YAML would change this value; put it in quotes"),
         ('headers: {"a b": x}', (13, 22), "'a b' is not the name of a header"),
         ('headers: {"a:": x}', (13, 21), "is not the name of a header"),
         ('headers: {"": x}', (13, 19), "is not the name of a header"),

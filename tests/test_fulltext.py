@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -303,3 +304,15 @@ def test_without_the_extra_an_unchanged_feed_is_no_reason_to_warn(
         office.server.put("/one.xml", document([entry]).replace(b"<item>", b"<item> "))
         assert office.poll()[0][:3] == ("ok", 0, 0)
     assert not [one for one in logs if one["log_level"] == "warning"]
+
+
+def test_a_page_that_cannot_be_read_again_still_says_what_it_said(office: Reader) -> None:
+    """A hit that was not told yet is not withdrawn because its entry was edited while the page is away."""
+    office.html("/article")
+    entry = office.entry()
+    office.show(entry)
+    office.server.put("/article", status=503)
+    office.show(replace(entry, summary=f"{SUMMARY} An edit."))
+    hit = office.hit()
+    assert STORY.strip() in hit.item.text
+    assert hit.item.summary.endswith("An edit.")

@@ -28,11 +28,13 @@ import brotli
 import pytest
 
 from monitor import config, polling, taking, worker
-from monitor.feeds import condition, politeness
+from monitor.errors import ConfigError
+from monitor.feeds import condition, politeness, quick
 from monitor.feeds.delta import cut
 from monitor.feeds.fetch import MAX_REDIRECTS, Fetcher
 from monitor.feeds.parse import parse
 from monitor.feeds.turns import AT_ONCE, SLOW_AT_ONCE
+from monitor.feeds.unpack import PackedError, unpacker
 from monitor.hands import ENOUGH, Hands
 from monitor.match.blend import Second
 from monitor.match.rules import Rules
@@ -882,3 +884,71 @@ def test_a_signal_that_comes_while_the_worker_begins_to_wait_is_heard() -> None:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+# ---------------------------------------------------------------- what a review found
+
+
+def found_with(lookup: Any, manners: Manners, *urls: str) -> dict[str, Response]:
+    """The answer of each feed, with this look-up of names."""
+
+    async def run() -> dict[str, Response]:
+        async with Fetcher(manners, 5.0, lookup=lookup) as fetcher:
+            asked = never_asked([Feed(url) for url in urls])
+            return {feed.url: answer async for feed, answer in fetcher.answers(asked)}
+
+    return asyncio.run(run())
+
+
+def test_a_fault_of_the_machine_fails_a_feed_and_ends_the_round() -> None:
+    """No thread to be had for a look-up: more feeds than there are places, and all of them are told."""
+
+    def broken(*_: Any) -> Any:
+        raise KeyError("a fault that nobody thought of")
+
+    urls = [f"http://host{number}.example/" for number in range(AT_ONCE + 10)]
+    answers = found_with(broken, Manners(spacing=HOUR * 0), *urls).values()
+    assert len(answers) == AT_ONCE + 10
+    assert all(isinstance(answer, Failure) and "KeyError" in answer.reason for answer in answers)
+
+
+def test_a_name_that_is_allowed_opens_no_way_for_another() -> None:
+    """Though both lead to the same address."""
+    with FeedServer() as server:
+        server.put("/", rss(""))
+        port = server.url("/").rsplit(":", 1)[1]
+
+        def lookup(host: str, port: int, *_: Any) -> Any:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+
+        urls = [f"http://rsshub.lan:{port}", f"http://evil.example:{port}"]
+        manners = Manners(allow=("rsshub.lan",))
+        answers = found_with(lookup, manners, *urls)
+        own, other = (answers[url] for url in urls)
+        assert isinstance(own, Fetched)
+        assert isinstance(other, Failure)
+        assert "not public" in other.reason
+        assert {request.headers["host"] for request in server.requests} == {f"rsshub.lan:{port.rstrip('/')}"}
+
+
+def test_a_mistake_beside_a_password_does_not_show_it(tmp_path: Path) -> None:
+    """The line goes to the log, to health and into the next mail."""
+    url = f"http://me:{SECRET}@example.com/feed"
+    for text in (config_text([url, url]), config_text([f"http://me:{SECRET} x@example.com/"])):
+        (tmp_path / "feeds.yaml").write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            config.load(tmp_path / "feeds.yaml")
+        assert SECRET not in str(caught.value)
+        assert "example.com" in str(caught.value)
+
+
+def test_thousands_of_empty_frames_are_no_document() -> None:
+    """They would keep the loop busy for half a minute."""
+    with pytest.raises(PackedError, match="too many frames"):
+        unpacker("zstd")(zstd.compress(b"") * 5000, 2**20)
+
+
+def test_entities_of_two_bytes_a_letter_are_not_unfolded() -> None:
+    """The quick reader looks for them in letters of one byte."""
+    bomb = "<!DOCTYPE r [<!ENTITY a '" + "a" * 1000 + "'>]><rss version='2.0'><channel><title>" + "&a;" * 5 + "</title>"
+    assert quick.read(f"{bomb}</channel></rss>".encode("utf-16")) is None

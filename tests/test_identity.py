@@ -313,8 +313,9 @@ def test_what_was_forgotten_and_returns_is_no_news(desk: Desk) -> None:
 def test_a_feed_without_dates_that_moved_on_between_two_polls_has_a_gap(desk: Desk) -> None:
     """Nothing of the document before is left."""
     desk.configure(["two"])
-    for entries in ([replace(OLD, date=None)], [replace(NEWS, date=None)], [replace(MORE, date=None)]):
+    for day in "abc":
         desk.now += HOUR
+        entries = [E(f"Title {day}{n}", f"{day}{n}", f"https://example.com/{day}{n}", None) for n in range(3)]
         desk.server.put("/two.xml", document(entries))
         desk.poll()
     assert desk.store.feed_states()[desk.server.url("/two.xml")].gaps == (desk.now - HOUR, desk.now)
@@ -328,5 +329,58 @@ def test_impossible_dates_stay_so_while_nothing_new_comes(desk: Desk) -> None:
         desk.show(*strange[:left])
         state = desk.store.feed_states()[desk.server.url("/one.xml")]
         found.append((state.odd, state.odd_polls))
-    before = found[0][1]
-    assert found == [("future", before), ("future", before + 1), ("future", before + 2)]
+    assert [odd for odd, _ in found] == ["future"] * 3
+    assert len({polls for _, polls in found}) == 1  # nothing new was said of its dates
+
+
+# ---------------------------------------------------------------- what a review found
+
+
+@pytest.mark.parametrize("delta", [True, False])
+def test_a_site_that_goes_to_https_brings_nothing_new(desk: Desk, delta: bool) -> None:
+    """Without ids the addresses are what entries are known by, and all of them change at once."""
+    entries = [E(f"Title {n}", "", f"http://example.com/{n}", START - n * HOUR) for n in range(4)]
+    desk.show(*entries)
+    moved = [replace(entry, link=entry.link.replace("http:", "https:")) for entry in entries]
+    desk.now += HOUR
+    desk.server.put("/one.xml", document([E("Fresh", "", "https://example.com/new", desk.now), *moved]))
+    desk.poll()
+    told = [judged.item.title for judged in desk.store.untold_hits("morning") if judged.item.link.startswith("https")]
+    news = {i.title for i in desk.store.items_since(START - 2 * DAY).values() if not i.backlog and i.link[4] == "s"} - {
+        OLD.title
+    }
+    assert news == {"Fresh"}
+    assert not set(told) - {"Fresh"}
+
+
+def test_a_search_that_was_long_empty_tells_its_first_find(desk: Desk) -> None:
+    """It was known to have nothing: what comes now is news, dated or not."""
+    desk.configure(["two"])
+    for number in range(5):
+        desk.server.put("/two.xml", document([replace(NEWS, date=None)] if number == 4 else []))
+        desk.poll()
+        desk.now += DAY
+    [backlog] = desk.rows("SELECT backlog FROM items WHERE feed_url LIKE '%two.xml'")
+    assert backlog == (0,)
+
+
+def test_one_odd_date_among_many_is_counted_once(desk: Desk) -> None:
+    """Polls that bring nothing new say nothing of a feed's dates."""
+    sound = [E(f"Title {n}", f"{n}", f"https://example.com/{n}", START - n * HOUR) for n in range(10)]
+    desk.show(*sound)
+    odd = E("Odd", "odd", "https://example.com/odd", START + 9 * DAY)
+    for number in range(5):
+        desk.now += HOUR
+        desk.server.put("/one.xml", document([odd, *sound]).replace(b"</channel>", b"<!-- %d --></channel>" % number))
+        desk.poll()
+    state = desk.store.feed_states()[desk.server.url("/one.xml")]
+    assert (state.odd, state.odd_polls) == ("future", 1)
+
+
+def test_a_feed_that_stops_dating_its_entries_is_not_stale(desk: Desk) -> None:
+    """What is not dated is as old as its first sight."""
+    desk.show(OLD)
+    desk.now += 70 * DAY
+    desk.show(replace(MORE, date=None), OLD)
+    state = desk.store.feed_states()[desk.server.url("/one.xml")]
+    assert state.newest == desk.now

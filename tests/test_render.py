@@ -367,7 +367,7 @@ def test_troubles_and_notices_are_told() -> None:
     """A reader can tell quiet news from a broken worker."""
     rendered = show(a_full_edition())
     for words_ in (rendered.text, Page(rendered.html).words):
-        assert "32 of 34 feeds answered. No answer from The Information since 22 Nov 14:10, Sample Post." in " ".join(
+        assert "32 of 34 feeds answered. Out of order: The Information since 22 Nov 14:10, Sample Post." in " ".join(
             words_.split()
         )
         assert "Unusually quiet: 36氪 for 3 days (usual: 2 hours)." in " ".join(words_.split())
@@ -376,7 +376,7 @@ def test_troubles_and_notices_are_told() -> None:
         assert "did you mean 'theme'?" in " ".join(words_.split())
     many = tuple(FeedTrouble(f"Feed {number}", "down", None) for number in range(30))
     text = show(an_edition(troubles=many)).text
-    assert "No answer from Feed 0, Feed 1, Feed 2, 27 more (see the end)." in text.replace("\n", " ")
+    assert "Out of order: Feed 0, Feed 1, Feed 2, 27 more (see the end)." in text.replace("\n", " ")
     assert "- and 10 more feeds." in text
     assert "Feed 19: down" in text
     assert "Feed 20: down" not in text
@@ -779,3 +779,49 @@ def test_what_is_doubted_stands_under_a_heading_that_says_so() -> None:
     for part in (rendered.text.replace("\n", " "), Page(rendered.html).words):
         assert "Perhaps about the two: keywords match, the second opinion doubts it" in part
     assert "复核存疑" in show(an_edition(section, language="zh")).text
+
+
+WRONG = {
+    Trouble.FAILING: "HTTP 503",
+    Trouble.PAGE: "answered with a web page, not a feed",
+    Trouble.NOTHING: "answered with an empty document",
+    Trouble.PLACEHOLDER: "refused with a placeholder",
+    Trouble.GONE: "HTTP 410 Gone",
+    Trouble.EMPTY: "",
+    Trouble.STALE: "",
+    Trouble.SILENT: "",
+    Trouble.GAP: "2",
+    Trouble.DATES: "future",
+    Trouble.MOVED: "https://new.example.com/" + "x" * 300,
+}
+
+
+@pytest.mark.parametrize("since", [None, UNTIL - timedelta(days=3)], ids=["at some time", "since"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("kind", Trouble)
+def test_every_trouble_has_its_words(kind: Trouble, language: str, since: datetime | None) -> None:
+    """In both languages, with a time or without one; nothing is left to be filled in."""
+    trouble = FeedTrouble("Feed", WRONG[kind], since, kind, timedelta(hours=2))
+    plan = replace(an_edition().plan, language=language)
+    edition = (
+        an_edition(plan=plan, troubles=(trouble,)) if trouble.broken else an_edition(plan=plan, remarks=(trouble,))
+    )
+    text = " ".join(show(edition).text.split())
+    assert not re.search(r"None|\{\w*\}|feed_", text)
+    assert "Feed" in text
+    if kind is Trouble.MOVED:
+        assert "feeds.yaml" in text
+        assert WRONG[kind] in text.replace(" ", "")
+
+
+def test_a_feed_that_is_gone_is_told_with_its_time_and_what_to_do() -> None:
+    """In the order that one would say it."""
+    gone = FeedTrouble("Old", "HTTP 410 Gone", UNTIL - timedelta(days=3), Trouble.GONE)
+    text = " ".join(show(an_edition(troubles=(gone,))).text.split())
+    assert re.search(r"Old: gone for good since \d+ Nov [\d:]+ \(HTTP 410 Gone\); take it out of feeds\.yaml\.", text)
+
+
+def test_one_gap_is_told_in_the_singular() -> None:
+    """As people would say it."""
+    text = show(an_edition(remarks=(FeedTrouble("Fast", "1", None, Trouble.GAP),))).text
+    assert "once lately" in " ".join(text.split())

@@ -405,7 +405,9 @@ def test_what_is_known_of_a_feeds_items_is_of_that_feed_only(store: Store) -> No
     item = an_item()
     store.save_poll(FeedState(FEED), [judged(item), judged(replace(an_item("b"), backlog=True))])
     links = [item.link, "https://example.com/b", "https://example.com/c"]
-    assert store.known_by_link(FEED, links) == {(link, fingerprint(item)) for link in links[:2]}
+    assert store.known_by_link(FEED, links) == {
+        (link.removeprefix("https://"), fingerprint(item)) for link in links[:2]
+    }
     assert store.archived(FEED, ["a", "b", "c"]) == {"b"}
     assert store.known_by_link("https://other.example.com/", links) == set()
     assert store.archived("https://other.example.com/", ["b"]) == set()

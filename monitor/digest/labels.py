@@ -41,7 +41,7 @@ ENGLISH: Mapping[str, Label] = {
     "returns": "{theme} returns after {n} quiet days",
     "first": "{theme} has its first news in two weeks",
     "quiet": "{theme} is quiet (usual {n})",
-    "failing": "No answer from {names}",
+    "failing": "Out of order: {names}",
     "failing_since": "{name} since {since}",
     "silent_feeds": "Unusually quiet: {names}",
     "other_feeds": "To look at: {names}",
@@ -55,12 +55,15 @@ ENGLISH: Mapping[str, Label] = {
     "feed_placeholder": "does not serve us: one placeholder in place of entries",
     "feed_stale": "answers, but its newest entry is of {since}",
     "feed_silent": "no news since {since}; usual is every {usual}",
-    "feed_gap": "entries came and went between two polls, {reason} times lately; poll it more often (every: …)",
+    "feed_gap": (
+        "entries came and went between two polls, once lately; poll it more often (every: …)",
+        "entries came and went between two polls, {n} times lately; poll it more often (every: …)",
+    ),
     "feed_future": "dates its entries in the future; the time they were first seen is taken instead",
     "feed_unreadable": "its dates cannot be read; the time they were first seen is taken instead",
     "feed_clock": "its server's clock is wrong, so its dates may be too",
-    "feed_moved": "has moved for good: {reason}; write the new address in feeds.yaml",
-    "feed_gone": "gone for good ({reason}); take it out of feeds.yaml",
+    "feed_moved": "has moved for good; write its new address in feeds.yaml: {reason}",
+    "feed_gone": "gone for good since {since} ({reason}); take it out of feeds.yaml",
     "days": ("{n} day", "{n} days"),
     "hours": ("{n} hour", "{n} hours"),
     "minutes": ("{n} minute", "{n} minutes"),
@@ -135,7 +138,7 @@ CHINESE: Mapping[str, Label] = {
     "returns": "{theme}沉寂{n}天后再现",
     "first": "{theme}两周来首次出现",
     "quiet": "{theme}暂无消息（平时{n}条）",
-    "failing": "无响应：{names}",
+    "failing": "异常：{names}",
     "failing_since": "{name}（{since}起）",
     "silent_feeds": "异常沉寂：{names}",
     "other_feeds": "需要留意：{names}",
@@ -149,12 +152,12 @@ CHINESE: Mapping[str, Label] = {
     "feed_placeholder": "拒绝服务，只返回一条占位信息",
     "feed_stale": "有回应，但最新条目停在{since}",
     "feed_silent": "{since}以来无更新，平时间隔{usual}",
-    "feed_gap": "近来有{reason}次在两次抓取之间漏掉条目，请缩短抓取间隔（every）",
+    "feed_gap": "近来有{n}次在两次抓取之间漏掉条目，请缩短抓取间隔（every）",
     "feed_future": "条目日期在未来，改用首次发现的时间",
     "feed_unreadable": "条目日期无法识别，改用首次发现的时间",
     "feed_clock": "服务器时钟有误，日期可能不准",
-    "feed_moved": "已永久迁至{reason}，请更新 feeds.yaml",
-    "feed_gone": "已永久停用（{reason}），请从 feeds.yaml 移除",
+    "feed_moved": "已永久迁移，请在 feeds.yaml 中更新地址：{reason}",
+    "feed_gone": "{since}起永久停用（{reason}），请从 feeds.yaml 移除",
     "days": "{n}天",
     "hours": "{n}小时",
     "minutes": "{n}分钟",
@@ -251,7 +254,8 @@ def wrong(language: str, trouble: FeedTrouble, since: str) -> str:
         return trouble.reason
     key = f"feed_{trouble.reason if trouble.kind is Trouble.DATES else trouble.kind}"
     usual = duration(language, trouble.usual) if trouble.usual else ""
-    return say(language, key, since=since, usual=usual, reason=trouble.reason)
+    number = int(trouble.reason) if trouble.kind is Trouble.GAP and trouble.reason.isdecimal() else 0
+    return say(language, key, since=since or "?", usual=usual or "?", reason=trouble.reason, n=number)
 
 
 def date(language: str, at: dt.date) -> str:

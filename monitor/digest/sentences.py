@@ -93,8 +93,8 @@ class Sentences:
     def trouble(self, trouble: FeedTrouble) -> str:
         """What is wrong with one feed, with its name, to the full stop."""
         since = self._moment(trouble.since) if trouble.since else ""
-        what = f"{cut(trouble.name, 60)}{self._say('colon')}{cut(wrong(self._language, trouble, since), 200)}"
-        if since and trouble.broken:
+        what = f"{cut(trouble.name, 60)}{self._say('colon')}{cut(wrong(self._language, trouble, since), 500)}"
+        if since and trouble.broken and trouble.kind is not Trouble.GONE:
             what = self._say("since", what=what, since=since)
         return what + self._say("stop")
 

@@ -10,6 +10,8 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from monitor.feeds.jsonfeed import MOST_ITEMS
+
 WIDTH = 8
 """Bytes of one entry's hash."""
 # Not beyond the next `<`: over tags that never close, time would be quadratic.
@@ -40,7 +42,7 @@ class Cut:
 def cut(body: bytes, seen: bytes) -> Cut | None:
     """Cut out the entries whose hashes are in `seen`; None when it is not certain where entries begin and end."""
     bounds = _entries(body)
-    if bounds is None:
+    if bounds is None or len(bounds) > MOST_ITEMS:  # of more only so many are read, and the others are not known
         return None
     known = {seen[at : at + WIDTH] for at in range(0, len(seen), WIDTH)}
     hashes, parts, last, count = [], [], 0, 0

@@ -55,7 +55,7 @@ LOOK = 0.2
 """Seconds between two looks whether to stop."""
 LARGE, LARGE_AT_ONCE = 512 * 1024, 8
 """Bodies from this size on come in so many at a time: memory has an end too."""
-LOOKUPS_AT_ONCE = 128
+LOOKUPS_AT_ONCE = 512  # more than feeds under way, so that look-ups that hang keep nobody waiting
 KEPT = 128
 """While so many connections are open, no other is kept for a next request: the number of open files has an end."""
 Lookup = Callable[..., list[tuple[Any, ...]]]
@@ -137,6 +137,8 @@ class Fetcher:
             patience = loop.call_later(self._patience, give_way, turn)
             try:
                 done.append((turn, await self.fetch(*turn.what)))
+            except Exception as e:  # no thread to be had, no memory …: the feed fails, and its place is free again
+                done.append((turn, Failure(f"could not be asked ({type(e).__name__}: {_first_line(e)})")))
             finally:
                 patience.cancel()
                 wake.set()
@@ -330,11 +332,13 @@ class _GuardedResolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         await self._room.acquire()
-        found = await _in_thread(lambda: self._lookup(host, port, family, socket.SOCK_STREAM), self._room.release)
+        found = await in_thread(lambda: self._lookup(host, port, family, socket.SOCK_STREAM), self._room.release)
         addresses = list(dict.fromkeys((kind, str(address[0])) for kind, _, _, _, address in found))
+        fit = [(kind, address) for kind, address in addresses if self._guard.allows(address)]
         if self._guard.allows_name(host):
+            # Of this name alone: another that leads to the same address is judged by itself.
             self._named.update(address for _, address in addresses)
-        fit = [(kind, address) for kind, address in addresses if self._may(address)]
+            fit = addresses
         if not fit:
             raise _GuardError(addresses[0][1] if addresses else host)
         return [
@@ -356,7 +360,7 @@ class _GuardedResolver(AbstractResolver):
         return address in self._named or self._guard.allows(address)
 
 
-async def _in_thread(call: Any, finished: Any) -> Any:
+async def in_thread(call: Callable[[], Any], finished: Callable[[], object] = lambda: None) -> Any:
     """Await what `call` returns in a thread of its own; `finished` is called in the loop when the thread ends."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[Any] = loop.create_future()
@@ -379,7 +383,11 @@ async def _in_thread(call: Any, finished: Any) -> Any:
         with suppress(RuntimeError):  # the loop was closed meanwhile
             loop.call_soon_threadsafe(settle, result, error)
 
-    threading.Thread(target=work, daemon=True, name="lookup").start()
+    try:
+        threading.Thread(target=work, daemon=True, name="lookup").start()
+    except RuntimeError:
+        finished()
+        raise
     return await future
 
 

@@ -32,6 +32,7 @@ SETTLED_POLLS, SETTLED = 5, timedelta(days=1)
 GAPS_KEPT = timedelta(days=7)
 CLOCK_OFF = timedelta(hours=6)
 """A server whose clock is further off says nonsense of its entries' dates too."""
+_USUAL = Manners()
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -41,7 +42,7 @@ class Look:
 
     `seen` are the hashes of its entries (None: they cannot be told apart by them), `new` counts what was never seen.
     `newest` and `newest_key` are the latest date and its entry; `gap`: entries were probably missed since the last
-    document. `odd` says what is wrong with its dates: `future`, `unreadable` or `clock`. `hints` None: as before.
+    document. `odd` says what is wrong with its dates: `future`, `unreadable` or `clock`. What is None is as before.
     """
 
     title: str = ""
@@ -51,14 +52,21 @@ class Look:
     newest: datetime | None = None
     newest_key: str = ""
     gap: bool = False
-    odd: str = ""
+    odd: str | None = ""
     hints: Hints | None = None
 
 
 # ---------------------------------------------------------------- when and where
 
 
-def is_due(state: FeedState | None, feed: Feed, now: datetime, *, soon: bool = False) -> bool:
+def is_due(
+    state: FeedState | None,
+    feed: Feed,
+    now: datetime,
+    manners: Manners = _USUAL,
+    *,
+    soon: bool = False,
+) -> bool:
     """Tell whether a feed may be asked at `now`; one never asked is due at once.
 
     An interval that was made shorter counts at once, and a state from the future (a clock that was wrong) not at all.
@@ -72,7 +80,9 @@ def is_due(state: FeedState | None, feed: Feed, now: datetime, *, soon: bool = F
         return False
     if feed.every is not None:
         return state.last_polled + feed.every <= now
-    return soon and not state.skip and state.last_polled + FIRST_PACE <= now
+    if state.skip:
+        return state.last_polled + manners.longest + LONGEST_WAIT <= now
+    return state.last_polled + (FIRST_PACE if soon else max(manners.longest, manners.shortest)) <= now
 
 
 def address(feed: Feed, state: FeedState) -> str:
@@ -132,7 +142,7 @@ def out_of_skipped(due: datetime, skip: str) -> datetime:
         if utc.hour not in hours and _DAYS[utc.weekday()] not in days:
             return at
         at = (utc + timedelta(hours=1)).replace(minute=0, second=0, microsecond=0)
-    return due + LONGEST_WAIT if len(hours) < 24 else due
+    return due + LONGEST_WAIT if len(hours) < 24 and len(days) < 7 else due
 
 
 def _within(wanted: timedelta, shortest: timedelta, longest: timedelta) -> timedelta:
@@ -147,7 +157,7 @@ def after_failure(
     feed: Feed,
     failure: Failure,
     now: datetime,
-    manners: Manners = Manners(),  # noqa: B008
+    manners: Manners = _USUAL,
 ) -> FeedState:
     """Return the state after a failed poll: validators and what was seen stay as they were.
 
@@ -156,7 +166,8 @@ def after_failure(
     failures = state.failures + 1
     base = _base(feed, state, manners)
     wait = back_off(base, failures, failure.retry_after, feed.url)
-    gone = (state.gone or now) if failure.trouble is Trouble.GONE else None
+    # At an address that the feed only led to, it is that which is gone: the feed's own is asked next.
+    gone = (state.gone or now) if failure.trouble is Trouble.GONE and not is_settled(state) else None
     return replace(
         state,
         failures=failures,
@@ -180,7 +191,7 @@ def after_success(
     *,
     body_hash: str = "",
     look: Look | None = None,
-    manners: Manners = Manners(),  # noqa: B008
+    manners: Manners = _USUAL,
 ) -> FeedState:
     """Return the state after a good answer; a new document brings its own validators.
 
@@ -212,6 +223,12 @@ def after_success(
     return replace(state, due=due if feed.every is not None else out_of_skipped(due, state.skip))
 
 
+def _in_a_row(state: FeedState, odd: str) -> int:
+    if not odd:
+        return 0
+    return state.odd_polls + 1 if odd == state.odd else 1
+
+
 def _base(feed: Feed, state: FeedState, manners: Manners) -> timedelta:
     """Return the wait after a first failure: a blip is tried again soon."""
     return feed.every or _within(min(state.pace or FIRST_PACE, FIRST_PACE), manners.shortest, manners.longest)
@@ -234,6 +251,10 @@ def _looked(state: FeedState, look: Look, now: datetime) -> FeedState:
         state = replace(state, newest=look.newest, newest_key=look.newest_key)
     elif state.newest is None and look.newest_key:  # a feed without dates
         state = replace(state, newest_key=look.newest_key)
+    if look.odd is not None:
+        state = replace(state, odd=look.odd, odd_polls=_in_a_row(state, look.odd))
+    if look.new and look.newest is None:  # what is not dated is as old as its first sight
+        state = replace(state, newest=now, newest_key=look.newest_key)
     gaps = [at for at in state.gaps if now - GAPS_KEPT <= at <= now]
     return replace(
         state,
@@ -241,8 +262,6 @@ def _looked(state: FeedState, look: Look, now: datetime) -> FeedState:
         seen=look.seen,
         empty_polls=0 if look.entries else state.empty_polls + 1,
         empty_since=None if look.entries else state.empty_since or now,
-        odd=look.odd,
-        odd_polls=state.odd_polls + 1 if look.odd else 0,
         gaps=(*gaps, now)[-20:] if look.gap else tuple(gaps),
     )
 

@@ -72,6 +72,8 @@ def read(body: bytes, content_type: str = "") -> Parsed | None:
     declared = _ENCODING.match(head.removeprefix(b"\xef\xbb\xbf"))
     if declared and declared[1].lower() not in (b"utf-8", b"utf8"):
         return None
+    if b"\0" in head or head.startswith((b"\xff\xfe", b"\xfe\xff")):  # of two bytes a letter: not what is searched here
+        return None
     # What can be read as UTF-8 is UTF-8, whatever the server says, unless it names one of escapes and ASCII.
     if _ESCAPED.search(content_type) or b"<!DOCTYPE" in head or b"<!ENTITY" in body or body.count(b"<") > MOST_TAGS:
         return None

@@ -34,6 +34,7 @@ class Turn(Generic[T]):
     host: str
     began: float
     slow: bool = False
+    over: bool = False
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Turns(Generic[T]):
         for host, line in self._lines.items():
             self._queue(host, line, float("-inf"))
         self.busy = self.slow = 0
+        self._refused: deque[Turn[T]] = deque()
 
     def next(self, now: float) -> Turn[T] | None:
         """Take the next one whose turn it is; None while all must wait."""
@@ -85,15 +87,22 @@ class Turns(Generic[T]):
 
     def give_way(self, turn: Turn[T]) -> None:
         """Let a slow one go on beside the others, while there is room."""
-        if not turn.slow and self.slow < SLOW_AT_ONCE:
+        if turn.slow or turn.over:
+            return
+        if self.slow < SLOW_AT_ONCE:
             turn.slow = True
             self.busy -= 1
             self.slow += 1
+        else:
+            self._refused.append(turn)
 
     def end(self, turn: Turn[T], now: float) -> None:
         """Say that one is done with."""
+        turn.over = True
         if turn.slow:
             self.slow -= 1
+            while self._refused and self.slow < SLOW_AT_ONCE:
+                self.give_way(self._refused.popleft())
         else:
             self.busy -= 1
         line = self._lines[turn.host]

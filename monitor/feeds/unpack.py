@@ -128,12 +128,15 @@ class _Brotli:
             raise PackedError("it broke off")
 
 
+_MOST_FRAMES = 256
+
+
 class _Zstd:
-    """Of one or several frames."""
+    """Of one or several frames; thousands of empty ones are no document."""
 
     def __init__(self) -> None:
         self._decoder = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
-        self._begun = False
+        self._begun, self._frames = False, 1
 
     def __call__(self, data: bytes, room: int) -> bytes:
         self._begun = self._begun or bool(data)
@@ -143,6 +146,9 @@ class _Zstd:
                 data = self._decoder.unused_data + data
                 if not data:
                     break
+                self._frames += 1
+                if self._frames > _MOST_FRAMES:
+                    raise PackedError("it is cut into too many frames")
                 self._decoder = zstd.ZstdDecompressor(options=_ZSTD_OPTIONS)
             elif not data and self._decoder.needs_input:
                 break
