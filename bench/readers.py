@@ -10,6 +10,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -22,7 +23,7 @@ DEBIAN = "apt install newsboat sfeed rss2email nginx"
 AT_ONCE = 10  # of newsboat and reader, whose own default is one
 
 
-class Reader:
+class Reader(ABC):
     """A program that polls feeds. All it keeps is in its home."""
 
     name = ""
@@ -35,21 +36,21 @@ class Reader:
         """Return why it cannot run here, or an empty string."""
         return ""
 
+    @abstractmethod
     def version(self) -> str:
         """Return its version."""
-        raise NotImplementedError
 
+    @abstractmethod
     def prepare(self, home: Path, urls: Sequence[str]) -> None:
         """Write its settings; not measured."""
-        raise NotImplementedError
 
+    @abstractmethod
     def command(self, home: Path) -> list[str]:
         """Return the command that polls every feed once."""
-        raise NotImplementedError
 
+    @abstractmethod
     def found(self, home: Path) -> int:
         """Return how many entries it knows."""
-        raise NotImplementedError
 
     def environment(self, home: Path) -> dict[str, str]:
         """Return its environment: its home is its own, and no proxy stands between."""

@@ -52,6 +52,7 @@ def _address(url: str) -> str:
 
 
 def _shown(url: str) -> str:
+    """Hide a password that may hold spaces too: the address is one that cannot be used."""
     return re.sub(r"(?<=://)[^/?#]*@", "", url)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from monitor import slots
-from monitor.model import DigestPlan, FeedState, JobRun, State, without_credentials
+from monitor.errors import without_credentials
+from monitor.model import DigestPlan, FeedState, JobRun, State
 
 POLL_STALLED = timedelta(minutes=15)
 EDITION_LATE = timedelta(minutes=30)

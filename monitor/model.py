@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from monitor.errors import without_credentials as without_credentials
+from monitor.errors import without_credentials
 
 # ---------------------------------------------------------------- feeds: bytes → Entry → Item
 

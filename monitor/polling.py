@@ -261,13 +261,13 @@ class Round:
         if last_ok is not None:
             taken, known = self._recognised(feed, state, taken, known)
         new, changed = await self._judged(feed, taken, known)
-        look = _look(state, taken, piece.hashes if piece else b"", len(new), overlap=cut_out or bool(known))
         total = piece.total if piece else len(taken.items)
-        # New entries among many tell nothing of the feed's dates unless others before them did.
-        odd = None if cut_out and not new else look.odd
-        look = replace(look, entries=total, odd=odd, gap=look.gap and total >= WINDOW)
-        if not look.odd and politeness.clock_is_off(response.headers, now):
-            look = replace(look, odd="clock")
+        # What was only edited tells nothing new of the feed's dates.
+        odd = None if cut_out and not new else taken.odd
+        if not odd and politeness.clock_is_off(response.headers, now):
+            odd = "clock"
+        hashes, overlap = piece.hashes if piece else b"", cut_out or bool(known)
+        look = _look(state, taken, hashes, entries=total, new=len(new), overlap=overlap, odd=odd)
         after = politeness.after_success(
             state, feed, response, now, body_hash=body_hash, look=look, manners=self._settings.manners
         )
@@ -295,9 +295,7 @@ class Round:
         strange = [item for item in taken.items if item.link and known.get(item.key, ("", ""))[1] != item.link]
         if not strange:
             return taken, known
-        short = {item.key: item.key.removesuffix(f" {item.link}") for item in strange}
-        others = {item.key: f"{item.key} {item.link}" if short[item.key] == item.key else short[item.key]
-                  for item in strange}  # fmt: skip
+        others = {item.key: _other_name(item) for item in strange}
         known = known | self._store.known(feed.url, list(others.values()))
         # A single entry after a document of such a feed is the next one, not another edit of the first.
         single = state.seen is None and len(taken.items) == 1
@@ -376,7 +374,15 @@ class Round:
         return Outcome(feed, "failed", reason=failure.reason, seconds=failure.seconds, trouble=str(failure.trouble))
 
 
-def _look(state: FeedState, taken: Taken, hashes: bytes, new: int, *, overlap: bool) -> politeness.Look:
+def _other_name(item: Item) -> str:
+    """Return `key link` for `key`, and `key` for `key link`."""
+    link = f" {item.link}"
+    return item.key.removesuffix(link) if item.key.endswith(link) else item.key + link
+
+
+def _look(
+    state: FeedState, taken: Taken, hashes: bytes, *, entries: int, new: int, overlap: bool, odd: str | None
+) -> politeness.Look:
     """Say what a document showed; `overlap`: something in it was known.
 
     Entries were missed when nothing in it is known and all of it is later than the latest entry before: a window that
@@ -390,10 +396,11 @@ def _look(state: FeedState, taken: Taken, hashes: bytes, new: int, *, overlap: b
         title=taken.title,
         # A single entry does not tell whether the next one will share its key.
         seen=None if taken.shared or (state.seen is None and len(taken.items) < 2) else hashes if taken.sound else b"",
+        entries=entries,
         new=new,
         newest=latest.published if latest else None,
         newest_key=latest.key if latest else taken.items[0].key if taken.items else "",
-        gap=bool(taken.items) and bool(state.newest_key) and not overlap and moved_on,
-        odd=taken.odd,
+        gap=entries >= WINDOW and bool(state.newest_key) and not overlap and moved_on,
+        odd=odd,
         hints=taken.hints,
     )

@@ -58,7 +58,7 @@ def take(task: Task, rules: Rules, second: Second | None = None) -> Taken:
     parsed = parse(task.body, task.headers)
     if isinstance(parsed, Failure):
         return Taken(failure=parsed)
-    plain = _items(parsed, task.feed, task.now, task.last_ok, task.url)
+    plain = items_of(parsed, task.feed, task.now, task.last_ok, task.url)
     items = told_apart(plain)
     faults = [
         date_fault(entry.published, entry.published_utc, task.feed.timezone, task.now) for entry in parsed.entries
@@ -74,12 +74,8 @@ def take(task: Task, rules: Rules, second: Second | None = None) -> Taken:
     )
 
 
-def read_items(parsed: Parsed, feed: Feed, now: datetime, last_ok: datetime | None, base: str) -> list[Item]:
-    """Make items of all entries of one document that came from `base`."""
-    return told_apart(_items(parsed, feed, now, last_ok, base))
-
-
-def _items(parsed: Parsed, feed: Feed, now: datetime, last_ok: datetime | None, base: str) -> list[Item]:
+def items_of(parsed: Parsed, feed: Feed, now: datetime, last_ok: datetime | None, base: str) -> list[Item]:
+    """Make items of all entries of one document that came from `base`; their keys are those that the feed gives."""
     items = [normalise(entry, feed, parsed, now=now, last_ok=last_ok, base=base) for entry in parsed.entries]
     return capped(items) if last_ok is None else items
 

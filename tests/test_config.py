@@ -11,8 +11,8 @@ import pytest
 
 from monitor.config import fingerprint, load, mailbox, try_title
 from monitor.environment import mail_settings, unknown_variables
-from monitor.errors import ConfigError, Fault
-from monitor.model import Manners, Thresholds, without_credentials
+from monitor.errors import ConfigError, Fault, without_credentials
+from monitor.model import Manners, Thresholds
 from monitor.settings import Settings
 
 SMALL = """\

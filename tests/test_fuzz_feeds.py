@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 
 from monitor import taking
 from monitor.feeds.jsonfeed import MOST_ITEMS
-from monitor.feeds.normalise import MAX_ID, MAX_LINK, MAX_SUMMARY, MAX_TITLE, clean_link, plain_text, read_date
+from monitor.feeds.normalise import (
+    MAX_ID,
+    MAX_LINK,
+    MAX_SUMMARY,
+    MAX_TITLE,
+    clean_link,
+    plain_text,
+    read_date,
+    told_apart,
+)
 from monitor.feeds.parse import MOST_ENTRIES, parse
 from monitor.model import Entry, Failure, Feed, Item, Parsed
 from tests.test_formats import SAMPLES
@@ -72,7 +81,7 @@ def digest(body: bytes, kind: str = "") -> list[Item]:
         if isinstance(result, Failure):
             assert result.reason.encode()
             return []
-        items = taking.read_items(result, FEED, NOW, None, FEED.url)
+        items = told_apart(taking.items_of(result, FEED, NOW, None, FEED.url))
     for item in items:
         "".join((item.key, item.link, item.title, item.summary, item.outlet, item.language)).encode()
         assert item.published.utcoffset() == item.first_seen.utcoffset() == timedelta(0)

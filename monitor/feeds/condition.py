@@ -11,8 +11,9 @@ from itertools import pairwise
 from statistics import median
 from urllib.parse import urlsplit
 
+from monitor.errors import without_credentials
 from monitor.feeds import politeness
-from monitor.model import BROKEN, Feed, FeedState, FeedTrouble, Thresholds, Trouble, without_credentials
+from monitor.model import BROKEN, Feed, FeedState, FeedTrouble, Thresholds, Trouble
 
 HABIT = 10
 """From so few arrivals on no habit can be read."""

@@ -26,6 +26,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from monitor import __version__
+from monitor.errors import without_credentials
 from monitor.feeds import politeness
 from monitor.feeds.guard import Guard
 from monitor.feeds.turns import Rule, Turn, Turns
@@ -39,7 +40,6 @@ from monitor.model import (
     NotModified,
     Response,
     Trouble,
-    without_credentials,
 )
 
 ACCEPT = (

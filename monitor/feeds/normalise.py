@@ -17,7 +17,8 @@ import nh3
 from dateutil import parser as dates
 from w3lib.url import safe_url_string
 
-from monitor.model import Entry, Feed, Item, Parsed, without_credentials
+from monitor.errors import without_credentials
+from monitor.model import Entry, Feed, Item, Parsed
 
 MAX_TITLE = 500
 SAMPLE = 400  # characters that tell a language as well as all of them

@@ -24,7 +24,7 @@ from monitor.model import Entry, Failure, Parsed, Trouble
 _PLACEHOLDERS = {"This feed is not available.", "该提要不可用", "该提要不可用。", "無法使用這個動態饋給。"}
 MOST_ENTRIES = jsonfeed.MOST_ITEMS  # an entry of seven bytes costs kilobytes in feedparser
 # feedparser spends some 40 µs and 10 KB on a tag, whatever it is; of what is ill-formed it reads every part twice.
-MOST_TAGS = 60_000
+MOST_TAGS = quick.MOST_TAGS
 MOST_DEPTH = 256
 MOST_NAMES = 1000  # attributes of a tag, declarations of namespaces: feedparser's time over them is quadratic
 MOST_ILL_FORMED = 1024 * 1024  # bytes
