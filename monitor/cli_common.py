@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from monitor.errors import ConfigError, Fault
+from monitor.errors import ConfigError, Fault, MonitorError
 
 if TYPE_CHECKING:
+    from monitor.environment import MailSettings
+    from monitor.match.blend import Second
+    from monitor.press import Desk
     from monitor.settings import Settings
+    from monitor.store import Store
 
 
 class Paths:
@@ -44,6 +50,19 @@ def database() -> Path:
     return Paths.data / FILE_NAME
 
 
+def existing_store() -> Store:
+    """Open the database.
+
+    Raises:
+        MonitorError: there is none yet.
+    """
+    from monitor.store import Store
+
+    if not database().exists():
+        raise MonitorError(f"{database()}: no database yet; poll first")
+    return Store(database())
+
+
 def fault(message: str) -> ConfigError:
     """Return an error of feeds.yaml, to be raised."""
     return ConfigError(str(Paths.config), (Fault(message),))
@@ -71,3 +90,48 @@ def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     Console().print(table)
+
+
+def second(settings: Settings) -> Second | None:
+    """Return the second opinion, as the settings want it."""
+    from monitor.advice import advice
+
+    return advice(settings, Paths.data).second
+
+
+def desk(mail: MailSettings) -> Desk:
+    """Return what mails are made with."""
+    from monitor import resources
+    from monitor.press import Desk
+
+    return Desk(resources.templates(Paths.config), mail.sender, mail.sender)
+
+
+def warn_of_strangers() -> None:
+    """Name MONITOR_ variables that nothing reads: most likely typing errors."""
+    from monitor import environment
+
+    for line in environment.unknown_variables(os.environ):
+        say(line)
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Any]:
+    """Show how many are done, on a terminal; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    with Progress(
+        TextColumn(what),
+        BarColumn(),
+        MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

@@ -265,7 +265,7 @@ def _complain_of(feed: NewFeed) -> None:
     """
     from pydantic import ValidationError
 
-    from monitor.config import FeedPart
+    from monitor.schema import FeedPart
 
     try:
         FeedPart.model_validate(feed.keys())

@@ -10,9 +10,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from monitor.config import Mailbox
 from monitor.errors import ConfigError, Fault
 from monitor.faults import did_you_mean
+from monitor.schema import Mailbox
 
 PREFIX = "MONITOR_"
 

@@ -15,10 +15,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 from pydantic import TypeAdapter, ValidationError
 
-from monitor.config import WebAddress
 from monitor.errors import MonitorError
 from monitor.lists import NewFeed, same
 from monitor.model import Feed
+from monitor.schema import WebAddress
 
 _ADDRESS: TypeAdapter[str] = TypeAdapter(WebAddress)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?![^-_])")

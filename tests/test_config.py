@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config import fingerprint, load, mailbox, try_title
+from monitor.config import fingerprint, load, try_title
 from monitor.environment import mail_settings, unknown_variables
 from monitor.errors import ConfigError, Fault, without_credentials
 from monitor.model import Manners, Thresholds
+from monitor.schema import mailbox
 from monitor.settings import Settings
 
 SMALL = """\

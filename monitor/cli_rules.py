@@ -1,0 +1,380 @@
+"""The commands that judge: check, explain, evaluate, label, learn, suggest."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from monitor.cli_common import (
+    Paths,
+    database,
+    desk,
+    existing_store,
+    now,
+    print_table,
+    progress,
+    say,
+    second,
+    settings,
+    warn_of_strangers,
+)
+from monitor.errors import MonitorError
+
+if TYPE_CHECKING:
+    from monitor.explain import Mark
+    from monitor.model import Item, Label, Verdict
+    from monitor.store import Store
+    from monitor.tune import Example
+
+
+def check(
+    file: Annotated[Path | None, typer.Argument(help="The file to check; the one in use if not given.")] = None,
+) -> None:
+    """Find every mistake of feeds.yaml and the templates, with its line, and run the themes' examples."""
+    from monitor import archive, config, environment, press
+    from monitor.advice import advice
+
+    used = config.load(file or Paths.config)
+    environment.metrics_port(os.environ)
+    archive.check(press.check_templates(desk(environment.mail_settings())))
+    wrong = config.example_faults(used)
+    for line in wrong:
+        say(line)
+    for line in [*advice(used, Paths.data).remarks, *config.polling_remarks(used)]:
+        say(line)
+    warn_of_strangers()
+    themes = ", ".join(used.titles) or "none"
+    print(
+        f"{used.path}: {len(used.enabled)} feeds, {len(used.digests)} digests, themes: {themes}; "
+        f"second opinion: {used.second_opinion.mode}"
+    )
+    if wrong:
+        raise typer.Exit(1)
+
+
+def explain(
+    item: Annotated[
+        str, typer.Argument(metavar="ITEM", help="A stored item: its number, its address, or words of its title.")
+    ] = "",
+    title: Annotated[str, typer.Option(help="A headline to judge instead.")] = "",
+    summary: Annotated[str, typer.Option(help="The text below the headline.")] = "",
+) -> None:
+    """Say why an item or a text is a hit or not: which keyword stands where, what each sign counts, what is missing."""
+    from monitor import config
+    from monitor import explain as explanation
+    from monitor.match.judge import judge
+
+    if bool(item) == bool(title or summary):
+        raise typer.BadParameter("name a stored item, or give --title (and --summary); not both", param_hint="ITEM")
+    used = settings()
+    news, before = _stored_item(item) if item else (config.made_up(title, summary), None)
+    verdict = judge(news, used.rules, second(used), thorough=True)
+    for line in explanation.explain(news, verdict, used.rules, _colours()):
+        print(line)
+    if before and (before.covered, dict(before.themes)) != (verdict.covered, dict(verdict.themes)):
+        print(f"  when it came in, under the rules of that day: {explanation.in_short(before)}")
+
+
+def _stored_item(reference: str) -> tuple[Item, Verdict]:
+    """Find the one item that is meant.
+
+    Raises:
+        MonitorError: there is none, or there are several; the message names them with their numbers.
+    """
+    from monitor.store import Store
+
+    if not database().exists():
+        raise MonitorError(f"{database()}: no database yet; poll first, or give --title")
+    with Store(database()) as store:
+        by_number = store.find_items(f"#{reference}") if reference.isdecimal() else []
+        found = by_number or store.find_items(reference)
+    if not found:
+        raise MonitorError(f"{reference}: no stored item has this number, address or title; --title judges any text")
+    if len(found) > 1:
+        lines = [f"  {judged.id}  {judged.item.published:%Y-%m-%d}  {judged.item.title}" for judged in found]
+        raise MonitorError("\n".join([f"{reference}: several items, name one by its number:", *lines]))
+    if not found[0].item.title and not found[0].item.summary:
+        raise MonitorError(f"{reference}: its text was forgotten after the retention time")
+    return found[0].item, found[0].verdict
+
+
+def _colours() -> Mark:
+    """Return how words are marked: in colour on a terminal, in brackets elsewhere."""
+    from monitor.explain import in_brackets
+
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return in_brackets
+    styles = {"company": "1;36", "theme": "1;32", "sign": "33"}
+    return lambda kind, words: f"\x1b[{styles[kind]}m{words}\x1b[0m"
+
+
+def evaluate(
+    gold: Annotated[
+        Path,
+        typer.Argument(
+            metavar="GOLD", help="Labelled items (title, summary, relevant, themes): a .jsonl file or a folder."
+        ),
+    ],
+    predictions: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write what is said of each, as JSON lines.")
+    ] = None,
+    show: Annotated[bool, typer.Option("--misses", help="List every item that is judged otherwise.")] = False,
+    opinion: Annotated[
+        str, typer.Option(metavar="MODE", help="off, add or blend; what feeds.yaml says if not given.")
+    ] = "",
+) -> None:
+    """Print precision, recall and F1 on labelled items, in all and by language."""
+    from monitor import explain as explanation
+    from monitor import tune
+
+    used = settings()
+    if opinion not in ("", "off", "add", "blend"):
+        raise typer.BadParameter("off, add or blend", param_hint="--opinion")
+    if opinion:
+        used = replace(used, second_opinion=replace(used.second_opinion, mode=cast(Any, opinion)))
+    examples = tune.read_labels(gold)
+    verdicts = tune.predict(examples, used.rules, second(used))
+    if predictions:
+        try:
+            predictions.write_text("".join(f"{line}\n" for line in tune.as_lines(examples, verdicts)), encoding="utf-8")
+        except OSError as e:
+            raise MonitorError(f"{predictions}: cannot be written: {e.strerror}") from e
+    _print_scores(f"{len(examples)} items", examples, verdicts, tuple(used.titles))
+    for language, some, said in tune.by_language(examples, verdicts):
+        if len(some) < len(examples):
+            _print_scores(f"\n{language}: {len(some)} items", some, said, tuple(used.titles))
+    for example, verdict in tune.misses(examples, verdicts) if show else ():
+        print(f"\n{example.id}: {example.title} | {example.summary}")
+        themes = ", ".join(sorted(example.themes)) or "no theme"
+        print(f"  labelled {'a hit: ' + themes if example.relevant else 'not a hit'}")
+        print(f"  judged   {explanation.in_short(verdict)}{f': {verdict.reason}' if verdict.reason else ''}")
+
+
+def label(
+    item: Annotated[
+        str,
+        typer.Argument(metavar="ITEM", help="A stored item: its number (123 for #123), address or words of its title."),
+    ] = "",
+    relevant: Annotated[str, typer.Option(metavar="yes|no", help="Is it about the companies together?")] = "",
+    themes: Annotated[
+        str, typer.Option(metavar="A,B", help="The themes it has, or none; says yes to --relevant.")
+    ] = "",
+    missed: Annotated[
+        str, typer.Option(metavar="URL", help="An item that no digest told and that should have been.")
+    ] = "",
+    title: Annotated[str, typer.Option(help="The headline of a missed item that no feed brought.")] = "",
+    summary: Annotated[str, typer.Option(help="The text below that headline.")] = "",
+    undo: Annotated[bool, typer.Option("--undo", help="Take back what was said of the item.")] = False,
+) -> None:
+    """Say what an item is; `monitor learn` learns from it. Without arguments: list what was said."""
+    from monitor.locks import hold
+    from monitor.store import Store
+
+    said = {"": None, "yes": True, "no": False}
+    if relevant not in said:
+        raise typer.BadParameter("yes or no", param_hint="--relevant")
+    if item and missed:
+        raise typer.BadParameter("either a stored item or --missed", param_hint="ITEM")
+    named = _named_themes(themes)
+    if named is not None and said[relevant] is False:
+        raise typer.BadParameter("an item that is not relevant has no themes", param_hint="--themes")
+    if (title or summary) and not missed:
+        raise typer.BadParameter("only go with --missed", param_hint="--title, --summary")
+    if missed and relevant == "no":
+        raise typer.BadParameter("what was missed is relevant", param_hint="--relevant")
+    if not (item or missed):
+        if relevant or themes or undo:
+            raise typer.BadParameter("name the item", param_hint="ITEM")
+        _print_labels()
+        return
+    truth = True if missed or named is not None else said[relevant]
+    if truth is None and not undo:
+        raise typer.BadParameter("say --relevant yes or no, or --themes", param_hint="ITEM")
+    with hold(Paths.data, "labels", wait=10), Store(database()) as store:
+        if undo:
+            found = _said_of(item or missed, store)
+            store.forget_label(found.key)
+        else:
+            found = _labelled_item(item or missed, title, summary, missed=bool(missed))
+            store.save_label(replace(found, relevant=bool(truth), themes=named if truth else ()))
+        labels = store.labels()
+        file = _export_labels(labels)
+    print(f"{'taken back' if undo else 'noted'}: {found.title}")
+    print(f"{len(labels)} labels, also in {file}; `monitor learn` takes them up")
+
+
+def _named_themes(text: str) -> tuple[str, ...] | None:
+    """Return the themes that are named; None where nothing is said of them.
+
+    Raises:
+        BadParameter: feeds.yaml has no such theme.
+    """
+    from monitor.faults import did_you_mean
+
+    if not text:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    known = list(settings().titles)
+    if not names or ("none" in names and len(names) > 1):
+        raise typer.BadParameter("name themes, or none alone", param_hint="--themes")
+    if names == ["none"]:
+        return ()
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(
+                f"there is no theme {name!r}{did_you_mean(name, [*known, 'none'])}",
+                param_hint="--themes",
+            )
+    return tuple(dict.fromkeys(names))
+
+
+def _labelled_item(reference: str, title: str, summary: str, *, missed: bool) -> Label:
+    """Return the label to be written, with the text of the item, nothing said yet."""
+    from monitor.config import made_up
+    from monitor.feeds.normalise import clean_link
+    from monitor.model import Label
+
+    if missed:
+        if not reference.startswith(("http://", "https://")):
+            raise typer.BadParameter(f"{reference!r} is no web address", param_hint="--missed")
+        reference = clean_link(reference)
+    if title:
+        news = replace(made_up(title, summary), link=reference)
+    else:
+        try:
+            news, _ = _stored_item(reference)
+        except MonitorError as e:
+            raise MonitorError(
+                f"{e}\n  no feed brought it? then give --title, and --summary" if missed else str(e)
+            ) from e
+    return Label(news.link, news.title, news.summary, news.language, news.outlet, False, None, missed, now())
+
+
+def _said_of(reference: str, store: Store) -> Label:
+    """Return the label of an item, by its number, address or words of its title.
+
+    Raises:
+        MonitorError: nothing was said of it, or of several.
+    """
+    items = store.find_items(reference if reference.startswith("#") else f"#{reference}")
+    texts = {(judged.item.link, judged.item.title) for judged in items}
+    labels = store.labels()
+    found = [one for one in labels if (one.link, one.title) in texts or one.link == reference]
+    found = found or [one for one in labels if reference in one.title]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise MonitorError(f"{reference}: nothing was said of it")
+    raise MonitorError(
+        "\n".join(
+            [
+                f"{reference}: several labels, name one by words of its title:",
+                *(f"  {one.link} {one.title}" for one in found),
+            ]
+        )
+    )
+
+
+def _export_labels(labels: Sequence[Label]) -> Path:
+    """Write all labels beside the database, for other programs and for another worker."""
+    from monitor import tune
+
+    file = Paths.data / "labels.jsonl"
+    fresh = file.with_suffix(".new")
+    try:
+        fresh.write_text("".join(f"{line}\n" for line in tune.label_lines(labels)), encoding="utf-8")
+        os.replace(fresh, file)
+    except OSError as e:
+        raise MonitorError(f"{file}: cannot be written: {e.strerror}; the label is in the database") from e
+    return file
+
+
+def _print_labels() -> None:
+
+    with existing_store() as store:
+        labels = store.labels()
+    if not labels:
+        print("nothing was said of any item yet: monitor label NUMBER --relevant no")
+        return
+    rows = []
+    for one in labels:
+        themes = "?" if one.themes is None else ", ".join(one.themes) or "no theme"
+        word = f"a hit: {themes}" if one.relevant else "not a hit"
+        rows.append((f"{one.said:%Y-%m-%d}", word + ", missed" * one.missed, one.title, one.link))
+    print_table(("said", "label", "title", "address"), rows)
+
+
+def learn(
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE", help="More labelled items, such as another worker's labels.jsonl."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write the weights; the data folder if not given.")
+    ] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only print what it would be worth.")] = False,
+) -> None:
+    """Train the second opinion on the labelled items that came along and on your own; say what it is worth."""
+    from monitor import advice, sense
+    from monitor.locks import hold
+    from monitor.store import Store
+
+    try:
+        from monitor import learn as school
+    except ModuleNotFoundError as e:
+        raise MonitorError(f"learning needs {e.name}: install the extra 'learn' (make extras)") from e
+    used = settings()
+    own = []
+    if database().exists():
+        with Store(database()) as store:
+            own = store.labels()
+    sensed = used.second_opinion.sense and sense.installed()
+    with (
+        hold(Paths.data, "learn", wait=2),
+        school.Remembered(Paths.data / "sense.npz") as memory,
+        progress("reading labelled items") as step,
+    ):
+        lessons = school.gather(used.rules, own, files or [], memory.embed if sensed else None, step)
+    companies, themes = [c.name for c in used.rules.companies], [t.name for t in used.rules.themes]
+    learnt = school.learn(lessons, companies, themes)
+    for line in school.report(lessons, learnt, used):
+        print(line)
+    if not dry:
+        folder = out or Paths.data
+        advice.write(folder, learnt.weights, learnt.sense)
+        print(f"\nwritten to {folder / advice.PLAIN}" + (f" and {advice.SEMANTIC}" if learnt.sense else ""))
+        if used.second_opinion.mode == "off":
+            print(f"{used.path}: second_opinion is off, so nobody hears it")
+
+
+def suggest(
+    since: Annotated[int, typer.Option(metavar="DAYS", min=1, help="Look at stored items of so many days.")] = 30,
+    most: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many for each theme.")] = 8,
+) -> None:
+    """Propose keywords: what the second opinion leans on and the keywords lack, with the items that each would add."""
+    from datetime import timedelta
+
+    from monitor import suggest as suggestions
+    from monitor.store import Store
+
+    used = settings()
+    own, stored = [], {}
+    if database().exists():
+        with Store(database()) as store:
+            own, stored = store.labels(), store.items_since(now() - timedelta(days=since))
+    lines = list(suggestions.suggest(used, Paths.data, own, stored, most))
+    print("\n".join(lines) or "nothing to suggest")
+
+
+def _print_scores(head: str, examples: list[Example], verdicts: list[Verdict], themes: tuple[str, ...]) -> None:
+    from monitor import tune
+
+    print(head)
+    for name, score in tune.score(examples, verdicts, themes).items():
+        print(f"{name:<14} P {score.precision:.3f}  R {score.recall:.3f}  F1 {score.f1:.3f}{score.counts()}")
