@@ -6,9 +6,11 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import typer
 
 from monitor.errors import ConfigError, Fault, MonitorError
 
@@ -30,6 +32,23 @@ class Paths:
 def now() -> datetime:
     """Return the time, in UTC."""
     return datetime.now(UTC)
+
+
+def since(text: str) -> datetime:
+    """Return the time that `--since` names: so long ago (30d, 12h), or a day (2026-11-01, in UTC).
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    from monitor.schema import duration
+
+    try:
+        if "-" in text:
+            return datetime.combine(date.fromisoformat(text), time(), UTC)
+        return now() - duration(text)
+    except (ValueError, OverflowError):
+        words = f"{text!r} is neither a length of time, such as 30d or 12h, nor a day, such as 2026-11-01"
+        raise typer.BadParameter(words, param_hint="--since") from None
 
 
 def settings() -> Settings:

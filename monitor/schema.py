@@ -74,7 +74,12 @@ def mailbox(address: str) -> str:
     return address
 
 
-def _duration(value: Any) -> Any:
+def duration(value: Any) -> timedelta:
+    """Return the length of time that is written as 30m, 2h or 7d; what is one already as it is.
+
+    Raises:
+        ValueError: it is none.
+    """
     if isinstance(value, timedelta):
         return value
     if value is None:
@@ -98,10 +103,10 @@ def _between(shortest: timedelta, longest: timedelta, words: str) -> AfterValida
 ZoneName = Annotated[str, AfterValidator(_zone)]
 WebAddress = Annotated[str, AfterValidator(_address)]
 Mailbox = Annotated[str, AfterValidator(mailbox)]
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[timedelta, BeforeValidator(duration)]
 Interval = Annotated[Duration, _between(timedelta(minutes=1), timedelta(days=30), "from 1m to 30d")]
 OwnInterval = Annotated[  # None is what is not there; an empty line is a fault
-    timedelta | None, BeforeValidator(_duration), _between(timedelta(minutes=1), timedelta(days=30), "from 1m to 30d")
+    timedelta | None, BeforeValidator(duration), _between(timedelta(minutes=1), timedelta(days=30), "from 1m to 30d")
 ]
 Timeout = Annotated[Duration, _between(timedelta(seconds=1), timedelta(minutes=5), "from 1s to 5m")]
 Spacing = Annotated[Duration, _between(timedelta(0), timedelta(minutes=1), "from 0s to 1m")]
