@@ -137,6 +137,7 @@ def feeds_import(
 ) -> None:
     """Add the feeds of an OPML file that are not there yet."""
     from monitor import lists
+    from monitor.feeds.normalise import same
     from monitor.opml import read_opml
 
     raw = _bytes_of(file)
@@ -144,8 +145,8 @@ def feeds_import(
     for line in reading.remarks:
         say(without_credentials(line))
     _, text = lists.read(Paths.config)
-    known = {lists.same(entry.url) for entry in lists.entries(text, str(Paths.config))}
-    fresh = [feed for feed in reading.feeds if lists.same(feed.url) not in known]
+    known = {same(entry.url) for entry in lists.entries(text, str(Paths.config))}
+    fresh = [feed for feed in reading.feeds if same(feed.url) not in known]
     if fresh and not dry:
         _add(fresh)
     for feed in fresh:

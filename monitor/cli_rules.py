@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -24,7 +25,7 @@ from monitor.cli_common import (
     settings,
     warn_of_strangers,
 )
-from monitor.errors import MonitorError
+from monitor.errors import ConfigError, Fault, MonitorError, without_credentials
 
 if TYPE_CHECKING:
     from monitor.explain import Mark
@@ -35,27 +36,63 @@ if TYPE_CHECKING:
 
 def check(
     file: Annotated[Path | None, typer.Argument(help="The file to check; the one in use if not given.")] = None,
+    form: Annotated[
+        str, typer.Option("--format", metavar="FORM", help="text, or json: a list of line, column, severity, message.")
+    ] = "text",
 ) -> None:
     """Find every mistake of feeds.yaml and the templates, with its line, and run the themes' examples."""
-    from monitor import archive, config, environment, press
+    from monitor import archive, config, environment, press, remarks
     from monitor.advice import advice
+    from monitor.settings import read_bytes
 
-    used = config.load(file or Paths.config)
+    if form not in ("text", "json"):
+        raise typer.BadParameter("text or json", param_hint="--format")
+    path = file or Paths.config
+    raw = read_bytes(path)
+    try:
+        used, sheet = config.opened(path, raw)
+    except ConfigError as e:
+        _tell({"fault": e.faults}, path, raw, form)
+        raise typer.Exit(e.exit_code) from e
     environment.metrics_port(os.environ)
     archive.check(press.check_templates(desk(environment.mail_settings())))
-    wrong = config.example_faults(used)
-    for line in wrong:
-        say(line)
+    wrong = remarks.example_faults(used, sheet)
+    _tell({"remark": remarks.remarks(used, sheet), "example": wrong}, path, raw, form)
     for line in [*advice(used, Paths.data).remarks, *config.polling_remarks(used)]:
         say(line)
     warn_of_strangers()
     themes = ", ".join(used.titles) or "none"
-    print(
-        f"{used.path}: {len(used.enabled)} feeds, {len(used.digests)} digests, themes: {themes}; "
-        f"second opinion: {used.second_opinion.mode}"
-    )
+    if form == "text":
+        print(
+            f"{used.path}: {len(used.enabled)} feeds, {len(used.digests)} digests, themes: {themes}; "
+            f"second opinion: {used.second_opinion.mode}"
+        )
     if wrong:
         raise typer.Exit(1)
+
+
+def _tell(found: Mapping[str, Sequence[Fault]], path: Path, raw: bytes, form: str) -> None:
+    """Show what was found in a file, by severity: with the line that is meant and their number, or as JSON."""
+    from monitor.cli_faults import counted, shown
+    from monitor.faults import lines_of
+
+    if form == "json":
+        rows = [
+            {"line": one.line, "column": one.column, "severity": kind, "message": without_credentials(one.message)}
+            for kind, some in found.items()
+            for one in some
+        ]
+        print(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    lines = lines_of(raw)
+    colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    for kind, some in found.items():
+        for one in some:
+            for line in shown(one, str(path), lines, kind, colour=colour):
+                say(without_credentials(line))
+    numbers = {"example that fails" if kind == "example" else kind: len(some) for kind, some in found.items()}
+    if total := counted(numbers):
+        say(f"{path}: {total}")
 
 
 def explain(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from monitor.errors import ConfigError, Fault
-from monitor.faults import did_you_mean, faults_of, place_of, read_yaml
+from monitor.faults import Sheet, did_you_mean, faults_of, read_sheet, readable, without_section
 from monitor.feeds import fulltext
-from monitor.feeds.normalise import language_of
+from monitor.feeds.normalise import language_of, same
 from monitor.match.judge import judge
 from monitor.match.query import Query
 from monitor.match.rules import Company, Rules, Theme
+from monitor.match.satisfiable import alternatives, meaning
 from monitor.match.syntax import compile_query, known_queries
 from monitor.model import DigestPlan, Feed, Item, Manners, Thresholds, Verdict
 from monitor.schema import (
@@ -31,6 +33,7 @@ from monitor.schema import (
     PollingPart,
     SecondOpinionPart,
     ThemePart,
+    language_tag,
 )
 from monitor.settings import Examples, SecondOpinion, Settings, hash_of, read_bytes
 
@@ -70,37 +73,71 @@ def understood(path: Path, raw: bytes) -> Settings:
     Raises:
         ConfigError: it has faults; it carries all of them.
     """
-    tree = read_yaml(path, raw)
-    if not isinstance(tree, CommentedMap):
-        raise ConfigError(str(path), (Fault("the file must hold keys such as feeds:, coverage: and themes:", 1, 1),))
+    return opened(path, raw)[0]
+
+
+def opened(path: Path, raw: bytes) -> tuple[Settings, Sheet]:
+    """Read what stands in feeds.yaml; return with it where each thing stands.
+
+    Raises:
+        ConfigError: it has faults; it carries all of them.
+    """
+    sheet, faults = _survey(path, readable(path, raw))
+    whole = not faults
+    faults += sheet.twice
+    if not isinstance(sheet.tree, CommentedMap):
+        raise ConfigError(str(path), (*faults, Fault(_no_keys(sheet.tree), 1, 1)))
     try:
-        parsed = FilePart.model_validate(tree)
+        parsed = FilePart.model_validate(sheet.tree)
     except ValidationError as e:
-        faults = [*faults_of(e, tree, raw.decode("utf-8", "replace").splitlines(), _known_keys), *_cross_checks(tree)]
+        found = [*faults_of(e, sheet, _known_keys, _homes()), *_cross_checks(sheet)]
+        # Without the part that cannot be read nothing can be said of what is not there.
+        faults += found if whole else [fault for fault in found if not fault.message.endswith(": is missing")]
         raise ConfigError(str(path), _in_order(faults)) from e
     except (TypeError, ValueError, AttributeError) as e:  # YAML's own types (!!omap, !!set) where keys are expected
-        raise ConfigError(str(path), (Fault(f"holds a kind of value that is not expected here: {e}"),)) from e
-    faults = list(_cross_checks(tree))
+        faults.append(Fault(f"holds a kind of value that is not expected here: {e}"))
+        raise ConfigError(str(path), _in_order(faults)) from e
+    faults += _cross_checks(sheet)
     if faults:
         raise ConfigError(str(path), _in_order(faults))
-    return _settings(path, raw, parsed)
+    settings = _settings(path, raw, parsed)
+    if faults := list(_shared_names(settings, sheet)):
+        raise ConfigError(str(path), _in_order(faults))
+    return settings, sheet
+
+
+def _survey(path: Path, text: str) -> tuple[Sheet, list[Fault]]:
+    """Read the text; where a part of it is not YAML, say so and read the rest without that part.
+
+    Raises:
+        ConfigError: what is left is no YAML either, so that only the first fault is sure.
+    """
+    first: ConfigError | None = None
+    faults: list[Fault] = []
+    lost: set[str] = set()
+    while True:
+        try:
+            return read_sheet(path, text, _every_key(), _keys_of(FilePart)), faults
+        except ConfigError as e:
+            first = first or e
+            fault = e.faults[0]
+            text, name = without_section(text, fault.line)
+            if not name or name in lost or len(lost) == _MOST_LOST:
+                raise first from e
+            lost.add(name)
+            faults += e.faults
+
+
+_MOST_LOST = 3  # each takes as long as the whole file to read
+
+
+def _no_keys(tree: Any) -> str:
+    what = {list: "a list", type(None): "empty"}.get(type(tree), "a list" if isinstance(tree, list) else "a text")
+    return f"the file is {what}, and must hold keys such as feeds:, coverage: and themes:, each at the left edge"
 
 
 def _in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
-    return tuple(sorted(faults, key=lambda fault: (fault.line, fault.column)))
-
-
-def example_faults(settings: Settings) -> list[str]:
-    """Run each theme's examples through the rules alone; return a line for each that comes out wrong."""
-    lines = []
-    for theme, examples in settings.examples.items():
-        for title, wanted in [*((t, True) for t in examples.hits), *((t, False) for t in examples.misses)]:
-            verdict = try_title(settings.rules, title)
-            got = theme in dict(verdict.themes)
-            if got != wanted:
-                why = verdict.reason or ("no keyword of the theme" if wanted else "a keyword of the theme matches")
-                lines.append(f"themes.{theme}: {'should be a hit' if wanted else 'should be a miss'}: {title} ({why})")
-    return lines
+    return tuple(sorted(dict.fromkeys(faults), key=lambda fault: (fault.line, fault.column)))
 
 
 def try_title(rules: Rules, title: str, summary: str = "", language: str = "", outlet: str = "") -> Verdict:
@@ -168,14 +205,16 @@ def _queries(sources: Iterable[str]) -> tuple[Query, ...]:
 # ---------------------------------------------------------------- what does not fit together
 
 
+_LEVELS: dict[str, type[BaseModel]] = {
+    "feeds": FeedPart,
+    "digests": DigestPart,
+    "second_opinion": SecondOpinionPart,
+    "polling": PollingPart,
+    "health": HealthPart,
+}
+
+
 def _known_keys(path: Sequence[str | int]) -> set[str]:
-    parts: dict[str, type[BaseModel]] = {
-        "feeds": FeedPart,
-        "digests": DigestPart,
-        "second_opinion": SecondOpinionPart,
-        "polling": PollingPart,
-        "health": HealthPart,
-    }
     if not path:
         part: type[BaseModel] = FilePart
     elif path[0] == "coverage":
@@ -183,28 +222,62 @@ def _known_keys(path: Sequence[str | int]) -> set[str]:
     elif path[0] == "themes":
         part = ExamplesPart if path[-1] == "examples" else ThemePart
     else:
-        part = parts.get(str(path[0]), FilePart)
+        part = _LEVELS.get(str(path[0]), FilePart)
+    return _keys_of(part)
+
+
+def _keys_of(part: type[BaseModel]) -> set[str]:
     return {info.alias or name for name, info in part.model_fields.items()}
 
 
-def _cross_checks(tree: CommentedMap) -> Iterable[Fault]:
+_HOMES = (
+    (FilePart, "no other key, at the left edge"),
+    (FeedPart, "an entry of feeds"),
+    (DigestPart, "an entry of digests"),
+    (ThemePart, "a theme"),
+    (ExamplesPart, "the examples of a theme"),
+    (CompanyPart, "a company of coverage"),
+    (CoveragePart, "coverage"),
+    (PollingPart, "polling"),
+    (HealthPart, "health"),
+    (SecondOpinionPart, "second_opinion"),
+)
+
+
+@cache
+def _homes() -> dict[str, list[str]]:
+    homes: dict[str, list[str]] = {}
+    for part, words in _HOMES:
+        for key in _keys_of(part):
+            homes.setdefault(key, []).append(words)
+    return homes
+
+
+def _every_key() -> set[str]:
+    return set(_homes())
+
+
+def _cross_checks(sheet: Sheet) -> Iterable[Fault]:
     """Yield what does not fit together; works on a file that has other faults too, and leaves those to pydantic."""
+    tree = sheet.tree
     companies = tree.get("coverage")
-    if isinstance(companies, CommentedMap) and not set(companies) - {"not"}:
-        yield Fault("coverage: name at least one company", *place_of(tree, ["coverage"]))
+    if isinstance(companies, CommentedMap) and not set(companies) - _keys_of(CoveragePart):
+        yield Fault("coverage: name at least one company", *sheet.place(["coverage"]))
     feeds, digests = _parts(tree, "feeds"), _parts(tree, "digests")
     urls = [feed.get("url") if isinstance(feed, CommentedMap) else feed for feed in feeds]
     names = [digest.get("name") if isinstance(digest, CommentedMap) else None for digest in digests]
-    yield from _twice("feeds", urls, "this feed stands above already", tree)
-    yield from _twice("digests", names, "a digest of this name stands above", tree)
+    yield from _twice("feeds", urls, "this feed stands above already", sheet, same)
+    yield from _twice("digests", names, "a digest of this name stands above", sheet, str)
+    yield from _languages(feeds, sheet)
+    yield from _tags(tree, sheet, [])
     themes = [str(name) for name in tree.get("themes") or ()]
-    for i, digest in enumerate(digests):
+    for i, digest in enumerate(digests if "themes" in tree else ()):
         wanted = digest.get("themes") if isinstance(digest, CommentedMap) else None
         for k, theme in enumerate(wanted if isinstance(wanted, CommentedSeq) else ()):
             if isinstance(theme, str) and theme not in themes:
                 path: list[str | int] = ["digests", i, "themes", k]
                 hint = did_you_mean(theme, themes)
-                yield Fault(f"digests.{i}.themes: there is no theme {theme!r}{hint}", *place_of(tree, path))
+                yield Fault(f"digests.{i}.themes: there is no theme {theme!r}{hint}", *sheet.place(path))
 
 
 def _parts(tree: CommentedMap, key: str) -> Sequence[Any]:
@@ -212,14 +285,64 @@ def _parts(tree: CommentedMap, key: str) -> Sequence[Any]:
     return parts if isinstance(parts, CommentedSeq) else ()
 
 
-def _twice(key: str, values: Sequence[Any], words: str, tree: CommentedMap) -> Iterable[Fault]:
-    seen: set[str] = set()
+def _twice(key: str, values: Sequence[Any], words: str, sheet: Sheet, as_same: Callable[[str], str]) -> Iterable[Fault]:
+    seen: dict[str, int] = {}
     for i, value in enumerate(values):
         if not isinstance(value, str):
             continue
-        if value in seen:
-            yield Fault(f"{key}.{i}: {words}: {value}", *place_of(tree, [key, i]))
-        seen.add(value)
+        first = seen.setdefault(as_same(value), i)
+        if first != i:
+            line = sheet.place([key, first])[0]
+            written = "" if values[first] == value else f", as {values[first]}"
+            yield Fault(f"{key}.{i}: {words}: {value} (line {line}{written})", *sheet.place([key, i]))
+
+
+def _tags(node: Any, sheet: Sheet, path: list[str | int]) -> Iterable[Fault]:
+    """Yield lists and keys with a tag (!name), which YAML lets through and nobody means."""
+    if not isinstance(node, (CommentedMap, CommentedSeq)) or len(path) > _DEEPEST:
+        return
+    tag = node.tag.value
+    if tag not in (None, "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+        words = (
+            f"{'.'.join(map(str, path)) or 'the file'}: {tag} is a sign of YAML that means nothing here: take it away"
+        )
+        yield Fault(words, *sheet.place(path))
+    for step in node if isinstance(node, CommentedMap) else range(len(node)):
+        yield from _tags(node[step], sheet, [*path, step])
+
+
+_DEEPEST = 5
+
+
+def _languages(feeds: Sequence[Any], sheet: Sheet) -> Iterable[Fault]:
+    for i, feed in enumerate(feeds):
+        given = feed.get("language") if isinstance(feed, CommentedMap) else None
+        if (
+            isinstance(given, str)
+            and given
+            and not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*", given.strip())
+        ):
+            meant = language_tag(given)
+            hint = f"; did you mean {meant}?" if meant else ""
+            yield Fault(
+                f"feeds.{i}.language: {given!r} is no language; write its tag, such as en or zh{hint}",
+                *sheet.place(["feeds", i, "language"]),
+            )
+
+
+def _shared_names(settings: Settings, sheet: Sheet) -> Iterable[Fault]:
+    """Yield names that two companies share: each mention would count for both of them."""
+    seen: dict[Hashable, tuple[str, int]] = {}
+    for company in settings.rules.companies:
+        for i, query in enumerate(company.names):
+            place = sheet.place(["coverage", company.name, "names", i])
+            owners = [seen.setdefault(meaning(node), (company.name, place[0])) for node in alternatives(query.node)]
+            for owner, line in [one for one in owners if one[0] != company.name][:1]:
+                yield Fault(
+                    f"coverage.{company.name}.names.{i}: {query.source!r} is a name of {owner} as well (line {line}), "
+                    "so each mention would count for both: keep it with one of them",
+                    *place,
+                )
 
 
 def polling_remarks(settings: Settings) -> list[str]:

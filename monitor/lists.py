@@ -21,7 +21,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -30,6 +29,7 @@ from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
 from monitor import config
 from monitor.errors import ConfigError, MonitorError
 from monitor.faults import did_you_mean, read_yaml
+from monitor.feeds.normalise import same
 from monitor.settings import read_bytes
 
 _STRING = "tag:yaml.org,2002:str"
@@ -175,17 +175,6 @@ def _checked(where: str, line: int, by_hand: str, make: Callable[[], str], root:
 
 
 # ---------------------------------------------------------------- what is where
-
-
-def same(url: str) -> str:
-    """Return what addresses of one feed have in common: neither scheme nor case of the host nor a last slash count."""
-    try:
-        parts = urlsplit(url.strip())
-        port = {None: "", 80: "", 443: ""}.get(parts.port, f":{parts.port}")
-        query = f"?{parts.query}" if parts.query else ""
-        return f"{parts.hostname or ''}{port}{parts.path.rstrip('/')}{query}"
-    except ValueError:
-        return url.strip()
 
 
 def _compose(text: str, where: str) -> Any:

@@ -16,7 +16,8 @@ from xml.sax.saxutils import escape, quoteattr
 from pydantic import TypeAdapter, ValidationError
 
 from monitor.errors import MonitorError
-from monitor.lists import NewFeed, same
+from monitor.feeds.normalise import same
+from monitor.lists import NewFeed
 from monitor.model import Feed
 from monitor.schema import WebAddress
 

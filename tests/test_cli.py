@@ -193,7 +193,9 @@ def test_check_names_every_mistake_with_its_place(shell: Shell) -> None:
     shell.write(config_text(["http://127.0.0.1/a"]).replace("AGI]", "AGI AND]").replace("at:", "att:"))
     done = shell("check")
     assert done.returncode == 2
-    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == ["feeds.yaml:4:5", "feeds.yaml:19:20"]
+    told = [line.split(": ")[0] for line in done.stderr.splitlines() if line.startswith("feeds.yaml:")]
+    assert told == ["feeds.yaml:4:5", "feeds.yaml:19:20", "feeds.yaml"]
+    assert "feeds.yaml: 2 faults" in done.stderr
     assert "did you mean at?" in done.stderr
 
 

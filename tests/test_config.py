@@ -209,16 +209,16 @@ BROKEN = [
     ("    every: 30m", "    evry: 30m", 13, 5, "feeds.1.evry: unknown key; did you mean every?"),
     ("    keywords:", "    keyword: [a]\n    keywords:", 25, 5, "did you mean keywords?"),
     ("hits:", "hit:", 30, 7, "did you mean hits?"),
-    ("    hints: [Azure]", "    weight: 3", 17, 5, "unknown key; known here: faint, hints, names, products"),
-    ("feeds:\n", "feeds: []\nfeeds:\n", 9, 1, 'duplicate key "feeds"'),
-    ("    hints: [Azure]", "    names: [Azure]", 17, 5, 'duplicate key "names"'),
+    ("    hints: [Azure]", "    weight: 3", 17, 5, "weight belongs under an entry of feeds"),
+    ("feeds:\n", "feeds: []\nfeeds:\n", 9, 1, "'feeds': duplicate key; it stands in line 8"),
+    ("    hints: [Azure]", "    names: [Azure]", 17, 5, "'names': duplicate key; it stands in line 16"),
     # YAML
     ("    at:", "\tat:", 4, 1, "tab"),
     ("  - name: Second", "\t- name: Second", 10, 1, "tab"),
-    ("name: Second", "name: Sec: ond", 10, 14, "not allowed here"),
-    ("names: [OpenAI]", "names: [OpenAI", 20, 6, "expected"),
+    ("name: Second", "name: Sec: ond", 10, 14, "a colon followed by a space inside a value"),
+    ("names: [OpenAI]", "names: [OpenAI", 19, 12, "this [ is not closed"),
     ("themes:\n", "---\nthemes:\n", 22, 1, "document"),
-    ("name: Second", "name: *second", 10, 11, "undefined alias"),
+    ("name: Second", "name: *second", 10, 11, "a text cannot begin with *"),
     # digests
     ("Asia/Shanghai", "Asia/Shangai", 5, 15, "'Asia/Shangai' is not a time zone"),
     ("Asia/Shanghai", "../../etc/passwd", 5, 15, "is not a time zone"),
@@ -263,7 +263,7 @@ BROKEN = [
     ("- data center AND pause", "- true", 26, 9, 'put it in quotes: "true"'),
     ("- data center AND pause", "-", 26, 8, "the line is empty"),
     ("- data center AND pause", "- [data, center]", 26, 9, "a text is expected"),
-    ("{en: Compute, zh: 算力}", "{fr: Calcul}", 24, 17, "'fr' is not one of 'en' or 'zh'"),
+    ("{en: Compute, zh: 算力}", "{fr: Calcul}", 24, 13, "'fr' is not one of 'en' or 'zh'"),
     ("{en: Compute, zh: 算力}", "Compute", 24, 12, "keys are expected"),
     ("feeds:\n", "retention: 1d\nfeeds:\n", 8, 12, "must be from 7d to 36500d"),
     # keywords: the place is that of the fault inside the keyword
@@ -286,8 +286,6 @@ BROKEN = [
 def test_a_mistake_is_told_with_its_place(write: Write, old: str, new: str, line: int, column: int, words: str) -> None:
     """One mistake, one line: where it is and what to do, in words for people."""
     found = faults(write(edited((old, new))))
-    if new == "feed:\n":
-        found = found[1:]  # the key that is missing is told as well
     assert [(fault.line, fault.column) for fault in found] == [(line, column)]
     assert words in found[0].message
     assert "\n" not in found[0].message
@@ -345,7 +343,7 @@ def test_a_file_that_is_no_mapping_is_told(write: Write, text: str) -> None:
 def test_a_file_that_is_no_text_is_told(write: Write, raw: bytes) -> None:
     """Not UTF-8, or with characters that no text has."""
     (fault,) = faults(write(raw))
-    assert "not valid YAML" in fault.message
+    assert "save the file as UTF-8" in fault.message
     assert "\n" not in fault.message
 
 
@@ -434,11 +432,11 @@ def test_several_mistakes_are_told_at_once_and_in_order(write: Write) -> None:
             ("hits:", "hit:"),
         )
     )
-    assert places(path) == [(3, 10), (5, 15), (13, 12), (19, 5), (19, 5), (24, 12), (30, 7)]
+    assert places(path) == [(3, 10), (5, 15), (13, 12), (19, 5), (24, 12), (30, 7)]
     with pytest.raises(ConfigError) as refusal:
         load(path)
     lines = str(refusal.value).splitlines()
-    assert len(lines) == 7
+    assert len(lines) == 6
     assert lines[0].startswith(f"{path}:3:10: digests.0.to.0: 'you@' is not a mail address")
 
 
@@ -801,17 +799,17 @@ def test_a_mistake_in_how_feeds_are_asked_is_told_with_its_place(
         ('user_agent: "a\\r\\nb"', (13, 17), "must be one line"),
         ("headers: [a]", (13, 14), "keys are expected"),
         ('headers: {X-Key: "a\\nB: c"}', (13, 22), "must be one line"),
-        ("headers: {Host: a.example}", (13, 21), "Host: is set by the monitor itself"),
-        ("headers: {user-agent: x}", (13, 27), "user-agent: is set by the monitor itself"),
-        ("headers: {If-None-Match: x}", (13, 30), "is set by the monitor itself"),
-        ("headers: {Accept-Encoding: x}", (13, 32), "is set by the monitor itself"),
-        ('headers: {Content-Length: "5"}', (13, 31), "is set by the monitor itself"),
+        ("headers: {Host: a.example}", (13, 15), "Host: is set by the monitor itself"),
+        ("headers: {user-agent: x}", (13, 15), "user-agent: is set by the monitor itself"),
+        ("headers: {If-None-Match: x}", (13, 15), "is set by the monitor itself"),
+        ("headers: {Accept-Encoding: x}", (13, 15), "is set by the monitor itself"),
+        ('headers: {Content-Length: "5"}', (13, 15), "is set by the monitor itself"),
         ("headers: {X-Key: 1.10}", (13, 22), "YAML would change this value; put it in quotes"),
         ("headers: {X-Key: 0123}", (13, 22), "YAML would change this value; put it in quotes"),
-        ('headers: {"a b": x}', (13, 22), "'a b' is not the name of a header"),
-        ('headers: {"a:": x}', (13, 21), "is not the name of a header"),
-        ('headers: {"": x}', (13, 19), "is not the name of a header"),
-        ("headers: {微软: x}", (13, 19), "is not the name of a header"),
+        ('headers: {"a b": x}', (13, 15), "'a b' is not the name of a header"),
+        ('headers: {"a:": x}', (13, 15), "is not the name of a header"),
+        ('headers: {"": x}', (13, 15), "is not the name of a header"),
+        ("headers: {微软: x}", (13, 15), "is not the name of a header"),
         ("fulltext: maybe", (13, 15), "feeds.1.fulltext"),
     ],
 )

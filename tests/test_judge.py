@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.config import example_faults, load
+from monitor.config import load, opened
 from monitor.match.aboutness import LEAD, POINTS
 from monitor.match.judge import judge
 from monitor.match.query import Query
@@ -18,6 +18,7 @@ from monitor.match.rules import Company, Rules, Theme
 from monitor.match.syntax import compile_query
 from monitor.match.words import Document
 from monitor.model import Item, Verdict
+from monitor.remarks import example_faults
 from monitor.settings import Settings
 from monitor.text import read
 
@@ -466,7 +467,8 @@ def test_the_shipped_rules_keep_their_own_promises(shipped: Settings) -> None:
     for examples in shipped.examples.values():
         assert examples.hits
         assert examples.misses
-    assert example_faults(shipped) == []
+    used, sheet = opened(SHIPPED, SHIPPED.read_bytes())
+    assert example_faults(used, sheet) == []
 
 
 def test_an_example_that_comes_out_wrong_is_told(shipped: Settings, tmp_path: Path) -> None:
@@ -479,11 +481,13 @@ def test_an_example_that_comes_out_wrong_is_told(shipped: Settings, tmp_path: Pa
     edited.write_text(
         text.replace(right, wrong).replace("Agi Corp opens office near", "AGI Corp opens office near"), encoding="utf-8"
     )
-    assert example_faults(load(edited)) == [
+    found = example_faults(*opened(edited, edited.read_bytes()))
+    lines = edited.read_text(encoding="utf-8").splitlines()
+    assert [fault.message.partition(": AGI OR")[0] for fault in found] == [
         f"themes.agi: should be a hit: {wrong} (no name or hint of microsoft)",
-        "themes.agi: should be a miss: AGI Corp opens office near Microsoft and OpenAI"
-        " (a keyword of the theme matches)",
+        "themes.agi: should be a miss: AGI Corp opens office near Microsoft and OpenAI (a keyword of the theme matches",
     ]
+    assert wrong in lines[found[0].line - 1]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from monitor import config, lists
 from monitor.errors import ConfigError, MonitorError
+from monitor.feeds.normalise import same
 from monitor.lists import NewFeed, added, enabled, entries, removed, save
 from monitor.model import Feed
 from monitor.opml import read_opml, write_opml
@@ -154,7 +155,7 @@ def test_the_only_feed_cannot_be_removed() -> None:
         ),
         ("coverage: {}\n", A, "feeds.yaml: there is no list of feeds; add a line that says feeds:"),
         ("feeds: https://a.example\n", A, "feeds.yaml:1: feeds: must be a list (lines that start with - )"),
-        ("feeds: [\n", A, "feeds.yaml:2:1: "),
+        ("feeds: [\n", A, "feeds.yaml:1:8: "),
     ],
 )
 def test_a_feed_that_is_not_clear_is_answered_in_one_line(text: str, feed: str, line: str) -> None:
@@ -434,7 +435,7 @@ feeds = st.lists(
         enabled=st.booleans(),
     ),
     max_size=5,
-    unique_by=lambda feed: lists.same(feed.url),
+    unique_by=lambda feed: same(feed.url),
 )
 
 

@@ -198,6 +198,16 @@ def clean_link(link: str, base: str = "") -> str:
         return ""
 
 
+def same(url: str) -> str:
+    """Return what addresses of one feed share: no scheme, tracking parameter, last slash, capital of a host."""
+    try:
+        parts = urlsplit(url.strip())
+        port = {None: "", 80: "", 443: ""}.get(parts.port, f":{parts.port}")
+        return f"{parts.hostname or ''}{port}{parts.path.rstrip('/')}{_without_tracking(f'?{parts.query}')}"
+    except ValueError:
+        return url.strip()
+
+
 def _without_tracking(query: str | None) -> str:
     """Cut, not re-encoded: servers differ in what they accept."""
     kept = [p for p in (query or "?")[1:].split("&") if not _TRACKING.fullmatch(unquote(p.partition("=")[0]))]

@@ -1,0 +1,541 @@
+"""Edits of feeds.yaml that went wrong: where a person must look, what is said, and that no worker stops for any.
+
+Each is a likely slip in a file of some fifty lines. Line and column are those of the slip, which is often not where a
+parser of YAML loses its way.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+
+import pytest
+import structlog
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor import config, press, remarks
+from monitor.cli_faults import excerpt
+from monitor.digest.mail import FileSender
+from monitor.errors import ConfigError, Fault
+from monitor.schedule import Office, Runner
+from monitor.store import Store
+from tests.builders import ROOT, TEMPLATES
+
+SAMPLE = """\
+# who is told
+digests:
+  - name: morning
+    to: [you@example.com]
+    at: "07:30"
+    timezone: Asia/Shanghai
+    language: en
+    empty: skip
+    themes: [compute, agi]
+  - name: evening
+    to:
+      - you@example.com
+    cron: "30 19 * * mon-fri"
+polling:
+  shortest: 15m
+  longest: 2h
+feeds:
+  # the vendors
+  - https://example.com/rss
+  - name: Second
+    url: https://example.org/feed
+    timezone: Europe/London
+    every: 30m
+    enabled: yes
+  - {name: 量子位, url: https://www.qbitai.com/feed, language: zh}
+coverage:
+  microsoft:
+    names: [Microsoft, 微软]
+    hints:
+      - Nadella OR 纳德拉
+  openai:
+    names: [OpenAI]
+    hints: [Altman]
+  not:
+    - Optimus robot
+themes:
+  compute:
+    title: {en: Compute, zh: 算力}
+    keywords:
+      - data center AND (pause OR halt)
+      - '"right of first refusal"'
+      - computing power OR computing capacity OR compute need OR processing power
+        OR horsepower
+    not: [crowd]
+    examples:
+      hits: ["Microsoft and OpenAI halt a data center"]
+      misses:
+        - Microsoft and OpenAI at lunch
+  agi:
+    keywords: [AGI]
+    threshold: 1.0
+health:
+  stale: 14d
+"""
+NBSP, WIDE, ZERO = "\u00a0", "\u3000", "\u200b"
+
+
+@dataclass(frozen=True)
+class Slip:
+    """An edit, and what is to be said of it: line, column, and a piece of the message."""
+
+    old: str
+    new: str
+    line: int
+    column: int
+    words: str
+
+    def __str__(self) -> str:
+        return f"{self.old!r} to {self.new!r}"[:90]
+
+    @property
+    def text(self) -> str:
+        assert SAMPLE.count(self.old) == 1, self.old
+        return SAMPLE.replace(self.old, self.new)
+
+
+FAULTS = [
+    # --- keys
+    Slip("themes:\n  compute", "themse:\n  compute", 36, 1, "themse: unknown key; did you mean themes?"),
+    Slip("    language: en", "    langauge: en", 7, 5, "did you mean language?"),
+    Slip("    every: 30m", "    Every: 30m", 23, 5, "did you mean every?"),
+    Slip("    keywords: [AGI]", "    keyword: [AGI]", 50, 5, "did you mean keywords?"),
+    Slip("  shortest: 15m", "  shortst: 15m", 15, 3, "did you mean shortest?"),
+    Slip("  stale: 14d", "  stall: 14d", 53, 3, "did you mean stale?"),
+    Slip("    hints: [Altman]", "    hint: [Altman]", 33, 5, "did you mean hints?"),
+    Slip("      misses:", "      mises:", 47, 7, "did you mean misses?"),
+    Slip("    every: 30m", "    keywords: [x]", 23, 5, "keywords belongs under a theme"),
+    Slip("    threshold: 1.0", "    timezone: UTC", 51, 5, "timezone belongs under"),
+    Slip("  agi:\n    key", "agi:\n    key", 49, 1, "agi belongs under themes"),
+    Slip("  openai:\n    names", "openai:\n    names", 31, 1, "openai begins at the left edge"),
+    Slip("    every: 30m", "    every: 30m\n    every: 1h", 24, 5, "it stands in line 23 already"),
+    Slip("  agi:\n", "  compute:\n", 49, 3, "'compute': duplicate key; it stands in line 37 already"),
+    Slip("health:", "feeds: []\nhealth:", 52, 1, "'feeds': duplicate key; it stands in line 17 already"),
+    # --- tabs, spaces, columns
+    Slip("    language: en", "\tlanguage: en", 7, 1, "a tab is used for indentation"),
+    Slip("  - name: Second", "  -\tname: Second", 20, 4, "a tab stands here"),
+    Slip("    language: en", "      language: en", 7, 7, "in column 7 and the line above it, 6, in column 5"),
+    Slip("    language: en", "   language: en", 7, 4, "column 5 to go with timezone (line 6)"),
+    Slip("  openai:\n", " openai:\n", 31, 2, "column 3 to go with microsoft (line 27)"),
+    Slip("  openai:\n", "   openai:\n", 31, 4, "column 3 to go with microsoft (line 27)"),
+    Slip("  - name: evening", " - name: evening", 10, 2, "column 3 to go with the dash (line 3)"),
+    Slip("      - '\"right", "        - '\"right", 41, 9, "put the dashes of a list in one column"),
+    Slip("      - '\"right", "     - '\"right", 41, 6, "column 7 to go with the dash (line 40)"),
+    Slip("        OR horsepower", "     OR horsepower: 2", 43, 6, "the indentation fits nothing above"),
+    Slip("    every: 30m", NBSP * 4 + "every: 30m", 23, 1, "no-break space, U+00A0"),
+    Slip("    every: 30m", WIDE * 2 + "every: 30m", 23, 1, "ideographic space, U+3000"),
+    Slip("    every: 30m", f"  {NBSP} every: 30m", 23, 3, "no-break space, U+00A0"),
+    Slip("    every: 30m", f"    {ZERO}every: 30m", 23, 5, "zero width space, U+200B"),
+    Slip("    every: 30m", "    \ufeffevery: 30m", 23, 5, "U+FEFF"),
+    Slip("    every: 30m", f"    every:{NBSP}30m", 23, 11, "the space behind the colon is no plain one"),
+    # --- colons and dashes
+    Slip("  openai:\n", "  openai\n", 31, 9, "a colon is missing behind openai"),
+    Slip("coverage:\n", "coverage\n", 26, 9, "a colon is missing behind coverage"),
+    Slip("    every: 30m", "    every 30m", 23, 10, "a colon is missing behind every: write every: 30m"),
+    Slip("    every: 30m", "    every:30m", 23, 10, "a space is missing behind the colon: write every: 30m"),
+    Slip("{en: Compute,", "{en:Compute,", 38, 15, "a space is missing behind the colon: write en: Compute"),
+    Slip("  - https://example.com/rss", "  -https://example.com/rss", 19, 3, "a space is missing behind the dash"),
+    Slip("  - name: Second", "  -name: Second", 20, 3, "a space is missing behind the dash"),
+    Slip("      - data center", "      data center", 40, 7, "begin this line with a dash"),
+    Slip("    every: 30m", "    every：30m", 23, 10, "the colon is a full-width one"),
+    Slip("themes:\n  comp", "themes：\n  comp", 36, 7, "the colon is a full-width one"),
+    Slip("  - name: Second", "  － name: Second", 20, 3, "is not the plain one: write - and a space"),
+    Slip("name: Second", "name: Second: news", 20, 17, 'put the value in quotes: name: "Second: news"'),
+    Slip("      - data center AND (pause OR halt)", "      - data center: pause", 40, 9, "'data center: pause'"),
+    Slip("data center AND (pause OR halt)", "title: pause", 40, 9, "write title:pause without the space"),
+    Slip("  not:\n    - Opt", "  not: - Opt", 34, 8, "put this dash into a line of its own"),
+    # --- quotes, brackets, signs
+    Slip('at: "07:30"', 'at: "07:30', 5, 9, "this quotation mark is not closed"),
+    Slip("- '\"right of first refusal\"'", '- \'"right of first refusal"', 41, 9, "is not closed"),
+    Slip(
+        "- '\"right of first refusal\"'", '- "right of first refusal" OR x', 41, 34, "'\"right of first refusal\" OR x'"
+    ),
+    Slip("- '\"right of first refusal\"'", "- 'OpenAI's right'", 41, 16, "the text ended at this apostrophe"),
+    Slip("to: [you@example.com]", "to: [you@example.com", 4, 9, "this [ is not closed"),
+    Slip("zh: 算力}", "zh: 算力", 38, 12, "this { is not closed"),
+    Slip("names: [OpenAI]", "names: [OpenAI]]", 32, 20, "one ] too many"),
+    Slip("names: [OpenAI]", "names: [OpenAI}", 32, 19, "is closed by }: write ]"),
+    Slip("{en: Compute, zh: 算力}", "{en: Compute zh: 算力}", 38, 25, "a comma is missing"),
+    Slip("- data center AND (pause OR halt)", "- *center", 40, 9, 'put the whole in quotes: "*center"'),
+    Slip("- data center AND (pause OR halt)", "- @sama OR x", 40, 9, 'put the whole in quotes: "@sama OR x"'),
+    Slip("- data center AND (pause OR halt)", "- %x", 40, 9, "cannot begin with %"),
+    Slip("- data center AND (pause OR halt)", "- !x OR b", 40, 9, "are signs of YAML"),
+    Slip("- data center AND (pause OR halt)", "- # OR x", 40, 8, "what follows a # is a comment"),
+    Slip("- data center AND (pause OR halt)", "- C# OR x", 40, 10, "signs are not looked for"),
+    Slip("- data center AND (pause OR halt)", "- true", 40, 9, 'put it in quotes: "true"'),
+    Slip("names: [OpenAI]", "names: !!python/object:os.system [x]", 32, 12, "is a sign of YAML"),
+    Slip("names: [OpenAI]", "names: *other", 32, 12, "cannot begin with *"),
+    Slip("[Microsoft, 微软]", "［Microsoft，微软］", 28, 12, "such as [Microsoft, 微软]"),
+    # --- the whole file
+    Slip("feeds:\n", "<<<<<<< HEAD\nfeeds:\n=======\nfeeds:\n>>>>>>> b\n", 17, 1, "keep one of them"),
+    Slip("themes:\n  comp", "---\nthemes:\n  comp", 36, 1, "another document"),
+    # --- values
+    Slip("Asia/Shanghai", "Asia/Shangai", 6, 15, "'Asia/Shangai' is not a time zone; did you mean Asia/Shanghai?"),
+    Slip("Asia/Shanghai", "Beijing", 6, 15, "did you mean Asia/Shanghai?"),
+    Slip("Asia/Shanghai", "GMT+8", 6, 15, "did you mean Asia/Shanghai?"),
+    Slip("Europe/London", "europe/london ", 22, 15, "did you mean Europe/London?"),
+    Slip("Asia/Shanghai", "New York", 6, 15, "did you mean America/New_York?"),
+    Slip("Asia/Shanghai", "北京", 6, 15, "did you mean Asia/Shanghai?"),
+    Slip("language: en", "language: cn", 7, 15, "did you mean zh?"),
+    Slip("language: zh}", "language: Chinese}", 25, 61, "did you mean zh?"),
+    Slip("empty: skip", "empty: skp", 8, 12, "'skip', 'send' or 'weekly'; did you mean skip?"),
+    Slip("[you@example.com]", "[you＠example.com]", 4, 10, "write it alone and plain: you@example.com"),
+    Slip("to: [you@example.com]", "to: you@example.com", 4, 9, "such as [you@example.com]"),
+    Slip("https://example.com/rss", "example.com/rss", 19, 5, "did you mean https://example.com/rss?"),
+    Slip("https://example.com/rss", "htps//example.com/rss", 19, 5, "did you mean https://example.com/rss?"),
+    Slip("every: 30m", "every: 30", 23, 12, "did you mean 30m?"),
+    Slip("every: 30m", "every: 30 minutes", 23, 12, "did you mean 30m?"),
+    Slip("every: 30m", "every: half an hour", 23, 12, "did you mean 30m?"),
+    Slip("every: 30m", "every: 1.5h", 23, 12, "did you mean 90m?"),
+    Slip("every: 30m", "every: 30分钟", 23, 12, "did you mean 30m?"),
+    Slip("enabled: yes", "enabled: ture", 24, 14, "did you mean true?"),
+    Slip('"07:30"', '"24:30"', 5, 9, 'is not a time of day; write it like "07:30"'),
+    Slip('"07:30"', "7.30", 5, 9, 'did you mean "07:30"?'),
+    Slip('"07:30"', "7:30pm", 5, 9, 'did you mean "19:30"?'),
+    Slip('"07:30"', "“07:30”", 5, 9, 'did you mean "07:30"?'),
+    Slip("30 19 * * mon-fri", "30 19 * *", 13, 11, "five fields are expected"),
+    Slip("threshold: 1.0", "threshold: high", 51, 16, "a number is expected here, not 'high'"),
+    # --- what does not fit together
+    Slip("[compute, agi]", "[compuet, agi]", 9, 14, "there is no theme 'compuet'; did you mean compute?"),
+    Slip("name: evening", "name: morning", 10, 5, "a digest of this name stands above: morning (line 3)"),
+    Slip("https://example.com/rss", "http://EXAMPLE.org/feed/?utm_source=x", 20, 5, "stands above already"),
+    Slip("names: [OpenAI]", "names: [OpenAI, microsoft]", 32, 21, "is a name of microsoft as well (line 28)"),
+    # --- keywords
+    Slip("(pause OR halt)", "(pause OR halt", 40, 25, "a parenthesis is missing its partner"),
+    Slip("(pause OR halt)", "titel:pause", 40, 25, "did you mean title"),
+    Slip("OR horsepower", "OR horse?", 43, 12, "a wildcard can only be a *"),
+    Slip("- data center AND (pause OR halt)", "- >-\n        data center AND\n        (pause OR", 42, 9, "parenthesis"),
+    Slip("- data center AND (pause OR halt)", "- |\n        算力 AND 显卡\n        AND a~", 42, 13, "likeness"),
+    Slip("Nadella OR 纳德拉", "Nadella or 纳德拉", 30, 17, "write OR"),
+]
+
+
+def refusal_of(text: str | bytes) -> ConfigError:
+    """Return what a file is refused with."""
+    with pytest.raises(ConfigError) as refusal:
+        config.understood(Path("feeds.yaml"), text.encode() if isinstance(text, str) else text)
+    return refusal.value
+
+
+def test_the_sample_is_sound() -> None:
+    """So that each fault below is the edit's."""
+    used, sheet = config.opened(Path("feeds.yaml"), SAMPLE.encode())
+    assert remarks.remarks(used, sheet) == []
+    assert remarks.example_faults(used, sheet) == []
+
+
+@pytest.mark.parametrize("slip", FAULTS, ids=str)
+def test_a_slip_is_told_where_a_person_must_look(slip: Slip) -> None:
+    """Place, words, one line; what else is told is told of the same edit."""
+    found = refusal_of(slip.text).faults
+    assert (slip.line, slip.column) in [(fault.line, fault.column) for fault in found], found
+    [fault] = [one for one in found if (one.line, one.column) == (slip.line, slip.column)][:1]
+    assert slip.words in fault.message
+    assert all("\n" not in one.message and "<block" not in one.message for one in found)
+    assert len(found) <= 3, found
+
+
+REMARKS = [
+    Slip("(pause OR halt)", "pause AND NOT pause", 40, 9, "can never match: it asks for pause and excludes pause"),
+    Slip("AND (pause OR halt)", "AND title:(summary:x)", 40, 9, "can never match: no word stands in the title"),
+    Slip("AND (pause OR halt)", "AND lang:en AND lang:zh", 40, 9, "no item is in two languages"),
+    Slip("data center AND (pause OR halt)", "sentence:(title:x AND summary:y)", 40, 9, "can never match"),
+    Slip("data center AND (pause OR halt)", "'\"(pause OR halt) center\"~6'", 40, 18, "OR inside quotes is a word"),
+    Slip("(pause OR halt)", "crowd", 40, 9, "themes.compute.not excludes every text that has it (line 44: crowd)"),
+    Slip("keywords: [AGI]", "keywords: [Optimus robot]", 49, 3, "no item can have this theme: each of its keywords"),
+    Slip("threshold: 1.0", "threshold: 20", 51, 16, "come to 1.5 points, and the threshold is 20"),
+    Slip("keywords: [AGI]", "keywords: [AGI, AGI]", 50, 21, "stands in line 50 already: AGI"),
+    Slip("keywords: [AGI]", "keywords: [AGI]\n    not: [AGI]", 51, 11, "stands among the keywords too (line 50)"),
+    Slip("OR horsepower", "OR the", 43, 12, "the stands in nearly every text"),
+    Slip("keywords: [AGI]", "keywords: [AGI OR a*]", 50, 23, "a* stands in nearly every text"),
+    Slip("keywords: [AGI]", "keywords: [AGI, 的]", 50, 21, "的 stands in nearly every text"),
+    Slip("(pause OR halt)", "source:Secnd", 40, 25, "is no feed's name here; did you mean Second?"),
+    Slip("(pause OR halt)", "pause #OR halt", 40, 31, "what follows this # is a comment"),
+    Slip("[Microsoft, 微软]", "[Microsoft, 微软，巨硬]", 28, 26, "， does not part keywords"),
+    Slip("hints: [Altman]", "hints: [Altman, nadella]", 33, 21, "nadella is a hint of microsoft as well (line 30)"),
+    Slip("name: 量子位", "name: Second", 25, 12, "another feed has this name too (line 20)"),
+    Slip("language: zh}", "language: cn}", 25, 61, "cn is the code of no language; did you mean zh?"),
+    Slip("[compute, agi]", "[]", 9, 13, "an empty list means all themes"),
+]
+
+
+@pytest.mark.parametrize("slip", REMARKS, ids=str)
+def test_what_is_hardly_meant_is_remarked_on_and_taken(slip: Slip) -> None:
+    """A keyword that can never match is no reason to leave the rest of the edit out."""
+    used, sheet = config.opened(Path("feeds.yaml"), slip.text.encode())
+    found = remarks.remarks(used, sheet)
+    assert (slip.line, slip.column) in [(fault.line, fault.column) for fault in found], found
+    assert any(slip.words in one.message for one in found if (one.line, one.column) == (slip.line, slip.column)), found
+
+
+def test_the_shipped_file_deserves_no_remark() -> None:
+    """It is the example for all others."""
+    path = ROOT / "feeds.yaml"
+    used, sheet = config.opened(path, path.read_bytes())
+    assert remarks.remarks(used, sheet) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("themes:\n  compute", "themse:\n  compute", "did you mean themes?"),
+        ("    timezone: Asia/Shanghai", "   timezone: Asia/Shanghai", "column 5 to go with at"),
+        ("retention: 365d", "retention：365d", "full-width"),
+        ("second_opinion: blend", "second_opinion: bland", "did you mean blend?"),
+        (
+            "      - data center OR server farm",
+            "     - data center OR server farm",
+            "the indentation fits nothing above",
+        ),
+        ("      - data center OR server farm", "      - data center OR (server farm", "parenthesis"),
+    ],
+)
+def test_slips_in_the_shipped_file_are_told_where_they_are(old: str, new: str, words: str) -> None:
+    """A thousand lines, and still that one."""
+    text = (ROOT / "feeds.yaml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    line = text[: text.index(old)].count("\n") + 1
+    [fault] = [fault for fault in refusal_of(text.replace(old, new)).faults if fault.line == line][:1]
+    assert words in fault.message
+
+
+# ------------------------------------------------------------------ files of other kinds
+
+
+@pytest.mark.parametrize(
+    ("raw", "place", "words"),
+    [
+        (b"", (1, 1), "the file is empty, and must hold keys such as feeds:"),
+        (b"- https://example.com/rss\n", (1, 1), "the file is a list"),
+        (SAMPLE.encode("gb18030"), (25, 12), "it looks like GBK, where it reads 量子位"),
+        (SAMPLE.encode("utf-16-le"), (1, 1), "this is UTF-16, not text in UTF-8"),
+        (SAMPLE.encode() + b"caf\xe9", (54, 4), "not UTF-8 from here on (byte 0xe9)"),
+        (SAMPLE.replace("Altman", "Alt\x00man").encode(), (33, 16), "save the file as UTF-8"),
+        (SAMPLE.replace("Altman", "Alt\x07man").encode(), (33, 16), "a character that no text has"),
+        (SAMPLE.replace("Altman", "2026-02-30").encode(), (33, 13), "put dates and odd values in quotes"),
+    ],
+)
+def test_what_is_no_such_file_is_told(raw: bytes, place: tuple[int, int], words: str) -> None:
+    """Empty, a list, or saved by an editor of another country."""
+    [fault] = refusal_of(raw).faults
+    assert (fault.line, fault.column) == place
+    assert words in fault.message
+
+
+@pytest.mark.parametrize("text", [SAMPLE.replace("\n", "\r\n"), "\ufeff" + SAMPLE, SAMPLE.replace("yes", "on")])
+def test_what_other_editors_write_is_understood(text: str) -> None:
+    """Windows' line ends, a byte order mark."""
+    assert len(config.understood(Path("feeds.yaml"), text.encode()).feeds) == 3
+
+
+# ------------------------------------------------------------------ several at once
+
+
+def test_a_part_that_is_no_yaml_does_not_hide_the_faults_of_the_others() -> None:
+    """Each part of the file is read for itself."""
+    text = SAMPLE.replace('"07:30"', '"07:30').replace("every: 30m", "every: 30").replace("[AGI]", "[AGI AND]")
+    found = [(fault.line, fault.column) for fault in refusal_of(text).faults]
+    assert found == [(5, 9), (23, 12), (50, 20)]
+
+
+def test_two_parts_that_are_no_yaml_are_both_told() -> None:
+    """And nothing is said to be missing that stands in them."""
+    text = SAMPLE.replace("[you@example.com]", "[you@example.com").replace("  openai:\n", " openai:\n")
+    assert [(fault.line, fault.column) for fault in refusal_of(text).faults] == [(4, 9), (31, 2)]
+
+
+def test_every_duplicate_key_is_told() -> None:
+    """Not only the first."""
+    text = SAMPLE.replace("    every: 30m", "    every: 30m\n    every: 1h").replace(
+        "  stale: 14d", "  stale: 14d\n  stale: 15d"
+    )
+    assert [fault.line for fault in refusal_of(text).faults] == [24, 55]
+
+
+def test_every_tab_is_told() -> None:
+    """An editor that writes tabs writes many."""
+    text = SAMPLE.replace("    every:", "\tevery:").replace("    enabled:", "\tenabled:")
+    assert [fault.line for fault in refusal_of(text).faults] == [23, 24]
+
+
+# ------------------------------------------------------------------ the running worker
+
+
+def test_a_worker_outlives_every_broken_edit(tmp_path: Path) -> None:
+    """It goes on with the last good file, meets no bug, and takes up the mended one."""
+    path, data = tmp_path / "feeds.yaml", tmp_path / "data"
+    path.write_text(SAMPLE, encoding="utf-8")
+    office = Office(
+        path,
+        data,
+        press.Desk(TEMPLATES, "Monitor <monitor@example.test>"),
+        lambda: FileSender(data / "outbox"),
+        lambda: datetime(2026, 11, 23, 20, 0, tzinfo=UTC),
+    )
+    runner = Runner(office, config.load(path))
+    good = runner.settings
+    with structlog.testing.capture_logs() as logs, Store(office.database) as store:
+        for slip in FAULTS:
+            path.write_text(slip.text, encoding="utf-8")
+            runner.reload(store)
+            assert runner.settings is good, slip
+            [note] = store.notes().values()
+            assert "an edit was not taken up, the last good configuration is in use" in note
+        for raw in (b"", b"\xff\xfe\xff", SAMPLE.encode("gb18030"), b"- a\n", b"\x00" * 20):
+            path.write_bytes(raw)
+            runner.reload(store)
+            assert runner.settings is good
+        path.write_text(SAMPLE.replace("every: 30m", "every: 45m"), encoding="utf-8")
+        runner.reload(store)
+        assert store.notes() == {}
+    assert runner.settings is not good
+    assert not [entry for entry in logs if "bug" in entry["event"]]
+    assert sum(entry["event"] == "configuration rejected" for entry in logs) > len(FAULTS) // 2
+
+
+# ------------------------------------------------------------------ whatever is typed
+
+_TYPED = st.sampled_from(
+    [*"\t\n:-#'\"[]{}*&!|>%@`,?~^()：“”\u00a0\ufeff\x00=<\\", "  ", "- ", ": ", "---\n", "<<: ", "\n\n", "微"]
+)
+_MUTATION = st.tuples(
+    st.sampled_from(["delete", "insert", "double", "swap", "cut", "drop"]),
+    st.integers(0, 10**6),
+    st.integers(1, 40),
+    _TYPED,
+)
+
+
+def mutated(text: str, how: str, at: int, size: int, typed: str) -> str:
+    """Return the text after one slip of the hand."""
+    at %= len(text) + 1
+    lines = text.splitlines(keepends=True)
+    match how:
+        case "delete":
+            return text[:at] + text[at + size :]
+        case "insert":
+            return text[:at] + typed + text[at:]
+        case "double":
+            return text[: at + size] + text[at:]
+        case "cut":
+            return text[:at] if size < 5 else text
+        case "swap" if len(lines) > 1:
+            n = at % (len(lines) - 1)
+            return "".join([*lines[:n], lines[n + 1], lines[n], *lines[n + 2 :]])
+        case "drop" if lines:
+            return "".join(line for n, line in enumerate(lines) if n != at % len(lines))
+    return text
+
+
+@settings(max_examples=250, deadline=None)
+@given(st.lists(_MUTATION, min_size=1, max_size=4))
+def test_whatever_is_typed_is_understood_or_refused(mutations: list[tuple[str, int, int, str]]) -> None:
+    """Never another exception, and each fault within the file."""
+    text = SAMPLE
+    for mutation in mutations:
+        text = mutated(text, *mutation)
+    started = perf_counter()
+    try:
+        used, sheet = config.opened(Path("feeds.yaml"), text.encode())
+        remarks.remarks(used, sheet)
+        remarks.example_faults(used, sheet)
+    except ConfigError as e:
+        lines = text.count("\n") + 2
+        assert e.faults
+        assert all(0 <= fault.line <= lines and fault.message for fault in e.faults)
+        assert str(e)
+    assert perf_counter() - started < 10
+
+
+# ------------------------------------------------------------------ as a terminal shows it
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "shown", "before", "under"),
+    [
+        ("    evry: 30m", 5, "    evry: 30m", 4, 4),
+        ("  - 算力 AND titel:x", 12, "  - 算力 AND titel:x", 13, 5),
+        ("\tat: 1", 1, "·at: 1", 0, 1),
+        ("a" * 300 + " bad" + "b" * 300, 302, None, None, 90),
+        ("short", 9, "short", 5, 1),
+    ],
+)
+def test_the_caret_stands_below_its_place(
+    line: str, column: int, shown: str | None, before: int | None, under: int
+) -> None:
+    """Han characters take two cells; a long line is cut around the place."""
+    text, cells, marked = excerpt(line, column)
+    if shown is None:
+        assert text.startswith("…")
+        assert text.endswith("…")
+        assert len(text) <= 102
+        return
+    assert (text, cells, marked) == (shown, before, under)
+
+
+def run(folder: Path, text: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `monitor check` on a file with this text."""
+    (folder / "feeds.yaml").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "monitor", "check", *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, check=False, env={"PYTHONPATH": str(ROOT)}
+    )
+
+
+def test_check_shows_the_line_a_caret_and_how_many(tmp_path: Path) -> None:
+    """Faults end with exit 2."""
+    done = run(tmp_path, SAMPLE.replace("(pause OR halt)", "titel:pause").replace("every: 30m", "evry: 30m"))
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "feeds.yaml:23:5: feeds.1.evry: unknown key; did you mean every?",
+        "    23 |     evry: 30m",
+        "       |     ^^^^",
+        "feeds.yaml:40:25: themes.compute.keywords.0: titel: is no field; did you mean title. "
+        "Put an address or a time in quotes",
+        "    40 |       - data center AND titel:pause",
+        "       |                         ^^^^^",
+        "feeds.yaml: 2 faults",
+    ]
+
+
+def test_check_tells_remarks_apart_from_examples_that_fail(tmp_path: Path) -> None:
+    """A remark alone is no failure; an example that fails is, with the nearest keyword."""
+    remarked = SAMPLE.replace("keywords: [AGI]", "keywords: [AGI, AGI]")
+    done = run(tmp_path, remarked)
+    assert done.returncode == 0
+    assert "feeds.yaml:50:21: remark: themes.agi.keywords.1: stands in line 50 already: AGI" in done.stderr
+    assert "feeds.yaml: 1 remark" in done.stderr
+    done = run(tmp_path, remarked.replace("OpenAI halt a data center", "OpenAI and a data center"))
+    assert done.returncode == 1
+    assert (
+        "feeds.yaml:46:14: example: themes.compute: should be a hit: Microsoft and OpenAI and a data center "
+        "(no keyword of the theme; nearest: data center AND (pause OR halt) (pause or halt is missing))"
+    ) in done.stderr
+    assert "feeds.yaml: 1 remark, 1 example that fails" in done.stderr
+
+
+def test_check_writes_json_for_programs(tmp_path: Path) -> None:
+    """One object for each thing found, with the exit code as ever."""
+    import json
+
+    done = run(tmp_path, SAMPLE.replace("every: 30m", "evry: 30m"), "--format", "json")
+    assert done.returncode == 2
+    assert json.loads(done.stdout) == [
+        {"line": 23, "column": 5, "severity": "fault", "message": "feeds.1.evry: unknown key; did you mean every?"}
+    ]
+    assert json.loads(run(tmp_path, SAMPLE, "--format", "json").stdout) == []
+    assert run(tmp_path, SAMPLE, "--format", "xml").returncode == 2
+
+
+def test_a_fault_without_a_place_is_still_a_line() -> None:
+    """Logs and health print faults so."""
+    assert Fault("cannot be read").at("feeds.yaml") == "feeds.yaml: cannot be read"
