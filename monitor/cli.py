@@ -97,7 +97,7 @@ def run() -> None:
     from monitor.metrics import Metrics
 
     stop = schedule.heed_signals()
-    settings, mail = _settings(), environment.mail_settings()
+    settings, mail = _usable_settings(), environment.mail_settings()
     _warn_of_strangers()
     for line in [] if mail.to_files else config.sample_addresses(settings):
         _say(line)
@@ -112,6 +112,25 @@ def run() -> None:
         metrics.serve(port)
     office = schedule.Office(_Paths.config, _Paths.data, _desk(mail), lambda: _sender(mail), _now, metrics=metrics)
     schedule.run(office, settings, stop)
+
+
+def _usable_settings() -> Settings:
+    """Return the settings in use; where feeds.yaml cannot be used, those of the last one that could.
+
+    Raises:
+        ConfigError: it cannot be used, and there is no earlier one.
+    """
+    from monitor import lastgood
+
+    try:
+        return _settings()
+    except ConfigError as e:
+        kept = lastgood.load(_Paths.config, _Paths.data)
+        if kept is None:
+            raise
+        copy = lastgood.place(_Paths.data)
+        _say(f"{_Paths.config} cannot be used; the worker goes by the last good one ({copy}) until it is mended:\n{e}")
+        return kept
 
 
 @app.command()
@@ -400,7 +419,10 @@ def health(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     try:
         settings: Settings | None = _settings()
     except ConfigError as e:
-        settings, settings_fault = None, str(e).splitlines()[0]
+        from monitor import lastgood
+
+        # The worker goes by this one meanwhile.
+        settings, settings_fault = lastgood.load(_Paths.config, _Paths.data), str(e).splitlines()[0]
     if not _database().exists():
         wrong = [f"{_database()}: no database yet; is the worker running?"]
     else:

@@ -162,5 +162,17 @@ def m006_manners_and_conditions(db: Database) -> None:
     _table(db, "items").add_column("text", str)
 
 
+@migrations()
+def m007_edits(db: Database) -> None:
+    """Create what tells what an edit of feeds.yaml leaves to do: rules of verdicts, reach of editions, digests away."""
+    _table(db, "verdicts").add_column("rules", str)
+    _table(db, "digests").add_column("gone_since", str)
+    _table(db, "editions").add_column("last_item", int)
+    db.execute(
+        "UPDATE editions SET last_item = (SELECT max(id) FROM items WHERE first_seen <= until)"
+        " WHERE id IN (SELECT max(id) FROM editions GROUP BY digest)"
+    )
+
+
 def _table(db: Database, name: str) -> Table:
     return db.table(name)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from monitor import __version__, resources
+from monitor.digest import labels
 from monitor.digest.edition import shortened
 from monitor.digest.message import compose, make_message_id, transfer_size
 from monitor.digest.render import environment, render
@@ -110,7 +111,8 @@ def typeset_safely(edition: Edition, desk: Desk, store: Store, now: datetime) ->
         typeset_edition, rendered, frame = typeset(edition, desk)
     except TemplateError as e:
         note_templates(store, e, now)
-        edition = replace(edition, notices=(*edition.notices, store.notes()[NOTE]))
+        notice = labels.notice(edition.plan.language, store.notes()[NOTE])
+        edition = replace(edition, notices=(*edition.notices, notice))
     else:
         note_templates(store, None, now)
         return typeset_edition, rendered, frame
@@ -126,7 +128,7 @@ def typeset_safely(edition: Edition, desk: Desk, store: Store, now: datetime) ->
 
 def note_templates(store: Store, fault: TemplateError | None, now: datetime) -> None:
     """Keep in mind what is wrong with the templates, for health and the next digest."""
-    line = f"an edit of the templates was not taken up, the last good ones are in use: {fault}" if fault else ""
+    line = labels.say("en", "note_templates", fault=fault) if fault else ""
     if store.note(NOTE, line, now) and line:
         log.error("templates rejected", reason=str(fault))
 

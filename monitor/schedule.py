@@ -26,8 +26,9 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEv
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from monitor import archive, config, resources, slots, worker
+from monitor import archive, changes, config, lastgood, resources, slots, worker
 from monitor.advice import Advice, advice, weights_state
+from monitor.digest import labels
 from monitor.digest.mail import Sender
 from monitor.errors import ConfigError, MonitorError, TemplateError
 from monitor.feeds import condition
@@ -37,7 +38,7 @@ from monitor.metrics import Metrics
 from monitor.model import Outcome, State
 from monitor.press import Desk, check_templates, note_templates
 from monitor.preview import state_of
-from monitor.settings import Settings
+from monitor.settings import Settings, hash_of, read_bytes
 from monitor.store import FILE_NAME, Store
 
 TICK = timedelta(seconds=60)
@@ -45,8 +46,17 @@ FIRST_POLL_PATIENCE = 300.0
 """Seconds that a missed edition waits for the first poll, so that it tells what came in meanwhile."""
 BEFORE_EDITION = timedelta(minutes=10)
 """So long before an edition quiet feeds are asked once more."""
+SETTLED = timedelta(seconds=20)
+"""A feeds.yaml with faults is told when it has stood for so long: an editor may be in the middle of writing it."""
+UNSETTLED = timedelta(minutes=3)
+"""One that is written again and again, and never without faults, is told after so long."""
 LAST_WORD = 8.0
 """Seconds from the signal to the end of the process, whatever hangs: a container is killed after ten."""
+
+_ORPHAN = (
+    "was replaced where it is mounted from, and here the old one is still seen; mount its folder instead of the file, "
+    "or restart the container"
+)
 
 log = structlog.get_logger()
 
@@ -69,6 +79,15 @@ class Office:
         return self.data / FILE_NAME
 
 
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A feeds.yaml that has faults: its hash, since when it reads so, and since when none was without faults."""
+
+    fingerprint: str
+    seen: datetime
+    began: datetime
+
+
 class Runner:
     """The jobs of one running worker, and the settings that they use now."""
 
@@ -81,6 +100,9 @@ class Runner:
         self._one_reload = threading.Lock()
         self._one_delivery = threading.Lock()
         self._rejected = ""
+        self._suspect: Suspect | None = None
+        self._kept: tuple[str, str] | None = None  # whose copy was last written, and what went wrong
+        self._linked = False
         self._opinion: Second | None = None
         self._advised: tuple[str, object] | None = None
         self._templates_seen: object = None
@@ -95,14 +117,22 @@ class Runner:
         """Make the jobs and begin with a poll."""
         now = self.office.clock()
         with Store(self.office.database) as store:
-            worker.meet_digests(self.settings, store, now)
-            store.note("configuration", "", now)
+            self._welcome(store, now)
         every = IntervalTrigger(seconds=int(self.office.tick.total_seconds()))
         self._scheduler.add_job(self.poll, every, id="poll", next_run_time=now)
         self._scheduler.add_job(self.editions, every, id="editions", next_run_time=now)
         self._scheduler.add_job(self.tidy, IntervalTrigger(days=1), id="tidy", next_run_time=now + timedelta(minutes=5))
         self._plan_digests(self.settings)
         self._scheduler.start()
+
+    def _welcome(self, store: Store, now: datetime) -> None:
+        """Say what was edited while no worker ran, and begin with what can be used."""
+        before = lastgood.load(self.office.config, self.office.data)
+        if before and before.fingerprint != self.settings.fingerprint:
+            store.leave_digests(_gone(before, self.settings), now)
+            _log_changes("configuration changed while the worker was not running", before, self.settings)
+        worker.meet_digests(self.settings, store, now)
+        self.reload(store, at_once=True)
 
     def end(self) -> None:
         """Let what is under way come to its next safe point, and end."""
@@ -273,37 +303,88 @@ class Runner:
 
     # ------------------------------------------------------------ feeds.yaml
 
-    def reload(self, store: Store) -> None:
-        """Take up an edited feeds.yaml; with mistakes in it, go on with the last good one and say so."""
+    def reload(self, store: Store, *, at_once: bool = False) -> None:
+        """Take up an edited feeds.yaml; with faults in it, go on with the last good one and say so.
+
+        What has faults is looked at once more before it is told, unless `at_once`.
+        """
         with self._one_reload:
-            now_there = ""
+            self._look_at_mount(store)
+            there, raw = "", b""
             try:
-                now_there = config.fingerprint(self.office.config)
-                if now_there == self.settings.fingerprint:
-                    self._rejected = ""
-                    store.note("configuration", "", self.office.clock())
+                raw = read_bytes(self.office.config)
+                there = hash_of(raw)
+                if there == self.settings.fingerprint:
+                    self._content(store, raw)
                     return
-                if now_there == self._rejected:
+                if there == self._rejected or self._may_be_half_written(there):
                     return
-                settings = config.load(self.office.config)
+                settings = config.understood(self.office.config, raw)
             except ConfigError as e:
-                self._reject(e, now_there, store)
+                self._doubt(e, there, store, at_once=at_once)
                 return
             except Exception as e:
                 log.exception("configuration could not be read; this is a bug")
-                self._reject(e, now_there, store)
+                self._doubt(e, there, store, at_once=at_once)
                 return
             # In use only when all of it is: what fails here is tried again at the next job.
-            worker.meet_digests(settings, store, self.office.clock(), before=self.settings)
+            store.leave_digests(_gone(self.settings, settings), self.office.clock())
+            worker.meet_digests(settings, store, self.office.clock())
             self._plan_digests(settings)
-            store.note("configuration", "", self.office.clock())
-            log.info("configuration changed", **_difference(self.settings, settings))
-            self.settings, self._rejected = settings, ""
+            _log_changes("configuration changed", self.settings, settings)
+            self.settings = settings
+            self._content(store, raw)
+
+    def _content(self, store: Store, raw: bytes) -> None:
+        """The file is the one in use: nothing is wrong with it, and it is kept for a worker that finds another."""
+        self._rejected, self._suspect = "", None
+        store.note("configuration", "", self.office.clock())
+        if self._kept == (self.settings.fingerprint, ""):
+            return
+        fault = ""
+        try:
+            lastgood.keep(raw, self.office.data)
+        except MonitorError as e:
+            fault = str(e)
+        if fault and self._kept != (self.settings.fingerprint, fault):
+            log.error("the last good configuration could not be kept", reason=fault)
+        self._kept = self.settings.fingerprint, fault
+
+    def _look_at_mount(self, store: Store) -> None:
+        """Tell of a file that was replaced where it is mounted from: a container goes on seeing the old one."""
+        with suppress(OSError):
+            linked = os.stat(self.office.config).st_nlink > 0
+            orphan = self._linked and not linked  # some file systems never count links
+            self._linked = self._linked or linked
+            note = f"{self.office.config}: {_ORPHAN}" if orphan else ""
+            if store.note("mount", note, self.office.clock()) and note:
+                log.warning("configuration cannot be followed", reason=note)
+
+    def _may_be_half_written(self, there: str) -> bool:
+        """Tell whether this file, known to have faults, was seen for the first time just now."""
+        suspect, now = self._suspect, self.office.clock()
+        return bool(
+            suspect
+            and suspect.fingerprint == there
+            and timedelta(0) <= now - suspect.seen < SETTLED
+            and now - suspect.began < UNSETTLED
+        )
+
+    def _doubt(self, e: Exception, there: str, store: Store, *, at_once: bool) -> None:
+        """Look at a file with faults once more before it is told: most editors empty a file before they write it."""
+        if self._may_be_half_written(there):
+            return
+        suspect, now = self._suspect, self.office.clock()
+        again = suspect is not None and (suspect.fingerprint == there or now - suspect.began >= UNSETTLED)
+        if at_once or again:
+            self._reject(e, there, store)
+            return
+        self._suspect = Suspect(there, now, suspect.began if suspect else now)
 
     def _reject(self, e: Exception, fingerprint: str, store: Store) -> None:
         """Stay with what is in use. `fingerprint` is that of the file before it was read: it may be mended by now."""
-        self._rejected = fingerprint
-        line = f"an edit was not taken up, the last good configuration is in use: {(str(e).splitlines() or [''])[0]}"
+        self._rejected, self._suspect = fingerprint, None
+        line = labels.say("en", "note_configuration", fault=_first_fault(e))
         if store.note("configuration", line, self.office.clock()):
             log.error("configuration rejected", reason=str(e))
 
@@ -385,11 +466,20 @@ def _log_poll(outcomes: list[Outcome]) -> None:
     )
 
 
-def _difference(old: Settings, new: Settings) -> dict[str, Any]:
-    before, after = {feed.url for feed in old.feeds}, {feed.url for feed in new.feeds}
-    return {
-        "feeds_added": len(after - before),
-        "feeds_removed": len(before - after),
-        "rules_changed": old.rules != new.rules,
-        "digests": [plan.name for plan in new.digests],
-    }
+def _first_fault(e: Exception) -> str:
+    """Return the first fault with its place, and how many more there are."""
+    if not isinstance(e, ConfigError):
+        return f"{type(e).__name__}: {e}"
+    first = (str(e).splitlines() or [""])[0]
+    more = len(e.faults) - 1
+    return f"{first} (and {more} more; monitor check lists all)" if more > 0 else first
+
+
+def _gone(old: Settings, new: Settings) -> set[str]:
+    return {plan.name for plan in old.digests} - {plan.name for plan in new.digests}
+
+
+def _log_changes(event: str, old: Settings, new: Settings) -> None:
+    found = changes.changes(old, new)
+    counts = {change.what.replace(" ", "_"): len(change.names) for change in found}
+    log.info(event, what=changes.in_words(found), **counts)

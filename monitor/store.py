@@ -12,7 +12,7 @@ import re
 import sqlite3
 import time
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -65,6 +65,7 @@ MIGRATIONS = (
     "m004_second_opinion_labels",
     "m005_kept_editions",
     "m006_manners_and_conditions",
+    "m007_edits",
 )
 """What `monitor.migrations` holds, in order: a database that has had all of them is opened without it."""
 
@@ -316,30 +317,42 @@ class Store:
 
     # ------------------------------------------------------------ digests
 
-    def meet_digests(
-        self, names: Iterable[str], now: datetime, reach: timedelta, returned: Collection[str] = ()
-    ) -> None:
+    def meet_digests(self, names: Iterable[str], now: datetime, reach: timedelta) -> None:
         """Remember digests seen for the first time: each tells what came in since `reach` before that, never more.
 
-        Those that have `returned` to the configuration begin anew, and so do those met by a clock that ran ahead.
+        Those that were away for longer than that begin anew, and so do those met by a clock that ran ahead.
         """
-        names = list(names)
-        strangers = self.unmet_digests(names, now)
-        anew = [name for name in names if name in strangers or name in returned]
-        if not anew:
+        unmet = self.unmet_digests(names, now)
+        if not unmet:
             return
         with self._write():
-            for name in anew:
+            for name in unmet:
                 self._run(
-                    "INSERT INTO digests (name, first_seen, baseline) VALUES (?,?,?) ON CONFLICT (name)"
-                    " DO UPDATE SET first_seen = excluded.first_seen, baseline = excluded.baseline",
-                    (name, _iso(now), _iso(now - reach)),
+                    "UPDATE digests SET gone_since = NULL WHERE name = ? AND gone_since > ?", (name, _iso(now - reach))
+                )
+                self._run(
+                    "INSERT INTO digests (name, first_seen, baseline) VALUES (?,?,?) ON CONFLICT (name) DO UPDATE"
+                    " SET first_seen = excluded.first_seen, baseline = excluded.baseline, gone_since = NULL"
+                    " WHERE gone_since IS NOT NULL OR first_seen > ?",
+                    (name, _iso(now), _iso(now - reach), _iso(now + CLOCK_SLACK)),
                 )
 
+    def leave_digests(self, names: Iterable[str], now: datetime) -> None:
+        """Remember since when digests are no longer configured."""
+        known = [(_iso(now), name) for name in names]
+        if known:
+            with self._write():
+                self._conn.executemany("UPDATE digests SET gone_since = ? WHERE name = ? AND gone_since IS NULL", known)
+
     def unmet_digests(self, names: Iterable[str], now: datetime) -> set[str]:
-        """Return those that were never met, or by a clock that ran ahead: what `meet_digests` has to do."""
-        known = {row["name"]: row["first_seen"] for row in self._rows("SELECT name, first_seen FROM digests")}
-        return {name for name in names if name not in known or known[name] > _iso(now + CLOCK_SLACK)}
+        """Return those that were never met, or were away, or met by a clock that ran ahead: `meet_digests` is due."""
+        known = {row["name"]: row for row in self._rows("SELECT name, first_seen, gone_since FROM digests")}
+        ahead = _iso(now + CLOCK_SLACK)
+        return {
+            name
+            for name in names
+            if name not in known or known[name]["gone_since"] or known[name]["first_seen"] > ahead
+        }
 
     def last_edition(self, digest: str, now: datetime) -> datetime | None:
         """Return until when the digest has told, or since when it is known; None before `meet_digests`.

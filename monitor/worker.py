@@ -19,7 +19,7 @@ import structlog
 
 from monitor import press, resources
 from monitor.digest import edition as editions
-from monitor.digest import mail, stories
+from monitor.digest import labels, mail, stories
 from monitor.model import Delivery, DigestPlan, Edition, Message, Receipt, State
 from monitor.polling import Clock, poll, troubles_of
 from monitor.settings import Settings
@@ -38,14 +38,12 @@ log = structlog.get_logger()
 # ---------------------------------------------------------------- digest
 
 
-def meet_digests(settings: Settings, store: Store, now: datetime, before: Settings | None = None) -> None:
+def meet_digests(settings: Settings, store: Store, now: datetime) -> None:
     """Make every configured digest known, so that its first slot counts from now.
 
-    One that the settings `before` an edit had not begins anew: what it missed meanwhile is not news for it.
+    One that was away for a day or less goes on where it was; after longer, what it missed is not news for it.
     """
-    names = [plan.name for plan in settings.digests]
-    old = {plan.name for plan in before.digests} if before else set(names)
-    store.meet_digests(names, now, FIRST_EDITION, returned=set(names) - old)
+    store.meet_digests([plan.name for plan in settings.digests], now, FIRST_EDITION)
 
 
 def make_edition(
@@ -80,7 +78,7 @@ def make_edition(
         history=store.history(plan.name, now - editions.HISTORY),
         troubles=[trouble for trouble in found_wrong if trouble.broken],
         remarks=[trouble for trouble in found_wrong if not trouble.broken],
-        notices=tuple(text for name, text in store.notes().items() if name != press.NOTE),
+        notices=tuple(labels.notice(plan.language, text) for name, text in store.notes().items() if name != press.NOTE),
         repeats=repeats,
         slot=slot,
     )

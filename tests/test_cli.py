@@ -320,6 +320,23 @@ def test_health_tells_the_truth(shell: Shell) -> None:
     assert "delivery to you@example.test: pending since 2026-01-01 00:00 UTC" in json.loads(stuck.stdout)["problems"][0]
 
 
+def test_health_goes_by_the_last_good_settings_while_the_file_is_broken(shell: Shell) -> None:
+    """What else is wrong is not hidden by the fault; without a copy the fault is told alone."""
+    shell("poll")
+    good = (shell.folder / "feeds.yaml").read_bytes()
+    shell.write("themes: [")
+    with closing(sqlite3.connect(shell.folder / "data" / "monitor.db")) as conn, conn:
+        conn.execute("UPDATE digests SET first_seen = '2026-01-01T00:00:00.000000Z'")
+    with hold(shell.folder / "data", "worker"):
+        [alone] = shell("health").stdout.splitlines()
+        (shell.folder / "data" / "feeds.last-good.yaml").write_bytes(good)
+        late, fault = shell("health").stdout.splitlines()
+    assert alone == fault
+    assert fault.startswith("feeds.yaml:1:")
+    assert late == "digest morning: the edition of 2026-01-01 07:30 UTC is overdue"
+    assert shell("poll").returncode == 2
+
+
 def test_the_demo_needs_nothing(shell: Shell) -> None:
     """No feeds.yaml, no data folder: a table, a summary and a page."""
     (shell.folder / "feeds.yaml").unlink()

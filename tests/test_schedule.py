@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,8 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor import advice, config, press, worker
+from monitor import advice, config, lastgood, press, worker
 from monitor.digest.mail import FileSender
+from monitor.errors import ConfigError
 from monitor.schedule import Office, Runner
 from monitor.store import Store
 from tests.builders import ROOT, TEMPLATES, config_text, feed_document
@@ -52,6 +53,36 @@ class World:
     def publish(self, titles: Sequence[str]) -> None:
         """Put news on the server."""
         self.server.put("/one.xml", feed_document(titles, self.now - HOUR / 6))
+
+    def edit(self, old: str, new: str) -> None:
+        """Change a piece of feeds.yaml."""
+        text = self.config.read_text("utf-8")
+        assert old in text
+        self.config.write_text(text.replace(old, new), encoding="utf-8")
+
+    def tick(self, minutes: int = 1) -> None:
+        """Let minutes pass, with the jobs of each."""
+        for _ in range(minutes):
+            self.runner.poll()
+            self.runner.editions()
+            self.now += timedelta(minutes=1)
+
+    def restart(self) -> None:
+        """End the worker and start another, as `monitor run` does."""
+        try:
+            settings = config.load(self.config)
+        except ConfigError:
+            kept = lastgood.load(self.config, self.data)
+            assert kept is not None
+            settings = kept
+        self.runner = Runner(self.runner.office, settings)
+        with Store(self.runner.office.database) as store:
+            self.runner._welcome(store, self.now)
+
+    def page(self) -> str:
+        """The page of the last mail, its white space evened."""
+        newest = max((self.data / "outbox").glob("*.html"), key=lambda path: path.stat().st_mtime_ns)
+        return " ".join(newest.read_text("utf-8").split())
 
     def mails(self) -> list[str]:
         """Names of the mails in the outbox."""
@@ -125,9 +156,9 @@ def test_a_broken_edit_leaves_the_last_good_one_and_is_told(world: World) -> Non
     world.publish([NEWS])
     good = world.config.read_text()
     world.config.write_text(good.replace("themes:", "themse:"))
-    world.runner.poll()
-    world.runner.poll()
+    world.tick(2)
     [note] = world.notes().values()
+    assert note.startswith("an edit was not taken up, the last good configuration is in use: ")
     assert "feeds.yaml:13:1: themse: unknown key; did you mean themes?" in note
     world.now = EVENING + 12 * HOUR
     world.runner.editions()
@@ -143,13 +174,336 @@ def test_a_config_file_that_vanishes_does_not_stop_the_worker(world: World) -> N
     world.publish([NEWS])
     good = world.config.read_text()
     world.config.unlink()
-    world.runner.poll()
+    world.tick(2)
     assert "not found" in world.notes()["configuration"]
     world.config.write_text(good)
     world.runner.poll()
     assert world.notes() == {}
     with Store(world.data / "monitor.db") as store:
         assert store.counts()["items"] == 1
+
+
+# ------------------------------------------------------------------ edits: how they are written
+
+
+def in_place(path: Path, text: str) -> None:
+    """As `cat >` and a bind-mounted single file have it: the same inode, emptied and written."""
+    path.write_text(text, encoding="utf-8")
+
+
+def by_rename(path: Path, text: str) -> None:
+    """As vim, emacs and sed -i save."""
+    fresh = path.with_suffix(".swp")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, path)
+
+
+def by_backup(path: Path, text: str) -> None:
+    """As editors save that first move the old file away."""
+    os.replace(path, path.with_suffix(".yaml~"))
+    path.write_text(text, encoding="utf-8")
+
+
+def with_the_old_time(path: Path, text: str) -> None:
+    """As rsync -t and git have it: neither time nor length need differ."""
+    before = path.stat()
+    path.write_text(text, encoding="utf-8")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("save", [in_place, by_rename, by_backup, with_the_old_time])
+@pytest.mark.parametrize("linked", [False, True])
+def test_an_edit_is_seen_however_the_file_is_written(
+    world: World, save: Callable[[Path, str], None], linked: bool
+) -> None:
+    """A theme's new name is there at the next job, also where feeds.yaml is a link to another folder."""
+    text = world.config.read_text()
+    if linked:
+        (world.config.parent / "elsewhere").mkdir()
+        real = world.config.parent / "elsewhere" / "feeds.yaml"
+        os.replace(world.config, real)
+        world.config.symlink_to(real)
+        save(real, text.replace("agi:", "ani:"))
+    else:
+        save(world.config, text.replace("agi:", "ani:"))
+    world.publish([NEWS])
+    world.runner.poll()
+    assert "ani" in world.runner.settings.titles
+    assert world.notes() == {}
+
+
+def test_a_mounted_config_map_is_followed(world: World) -> None:
+    """Kubernetes swaps the link `..data` from one folder to the next; feeds.yaml is a link through it."""
+    text, home = world.config.read_text(), world.config.parent
+    for name, words in (("..1", text), ("..2", text.replace("agi:", "ani:"))):
+        (home / name).mkdir()
+        (home / name / "feeds.yaml").write_text(words)
+    world.config.unlink()
+    (home / "..data").symlink_to("..1")
+    world.config.symlink_to("..data/feeds.yaml")
+    world.publish([NEWS])
+    world.runner.poll()
+    assert "agi" in world.runner.settings.titles
+    (home / "..data_tmp").symlink_to("..2")
+    os.replace(home / "..data_tmp", home / "..data")
+    world.runner.poll()
+    assert "ani" in world.runner.settings.titles
+
+
+def test_a_single_file_that_was_replaced_behind_its_mount_is_told(world: World) -> None:
+    """A container that mounts feeds.yaml alone goes on seeing the old one; an open file is in the same plight."""
+    world.publish([NEWS])
+    with world.config.open() as mounted:
+        world.runner.office = replace(world.runner.office, config=Path(f"/proc/self/fd/{mounted.fileno()}"))
+        world.runner.poll()
+        assert world.notes() == {}
+        in_place(world.config, world.config.read_text().replace("agi:", "ani:"))
+        world.runner.poll()
+        assert "ani" in world.runner.settings.titles
+        by_rename(world.config, world.config.read_text().replace("ani:", "aki:"))
+        world.runner.poll()
+    [note] = world.notes().values()
+    assert "mount its folder instead of the file" in note
+
+
+@pytest.mark.parametrize("half", ["", "digests:\n  - name: mor", "themes: [\n"])
+def test_a_file_caught_half_written_is_not_called_broken(world: World, half: str) -> None:
+    """Both jobs of that minute find it so, and all is well at the next."""
+    world.publish([NEWS])
+    world.tick()
+    good = world.config.read_text()
+    world.config.write_text(half)
+    world.tick()
+    assert world.notes() == {}
+    world.config.write_text(good.replace("agi:", "ani:"))
+    world.tick()
+    assert world.notes() == {}
+    assert "ani" in world.runner.settings.titles
+
+
+def test_a_file_that_is_never_without_faults_is_told_within_minutes(world: World) -> None:
+    """Though each look finds another text."""
+    world.publish([NEWS])
+    for number in range(5):
+        world.config.write_text(f"themes: [{number}")
+        world.tick()
+    assert "feeds.yaml:1:" in world.notes()["configuration"]
+
+
+def test_a_mended_file_that_breaks_again_is_told_again_after_a_second_look(world: World) -> None:
+    """What was broken before counts for nothing."""
+    world.publish([NEWS])
+    good = world.config.read_text()
+    for _ in range(2):
+        world.config.write_text("themes: [")
+        world.tick()
+        assert world.notes() == {}
+        world.tick()
+        assert "feeds.yaml:1:" in world.notes()["configuration"]
+        world.config.write_text(good)
+        world.tick()
+        assert world.notes() == {}
+
+
+def test_each_broken_text_is_logged_once(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not each minute; another fault is another line, and all faults stand in it."""
+    world.publish([NEWS])
+    for text in ("themse: {}\nfeads: []\n", "themse: {}\n"):
+        world.config.write_text(text)
+        world.tick(4)
+    log = capsys.readouterr().out
+    assert log.count("configuration rejected") == 2
+    assert "feads: unknown key; did you mean feeds?" in log
+
+
+# ------------------------------------------------------------------ edits: what is kept and told
+
+
+def test_a_worker_that_starts_on_a_broken_file_goes_by_the_last_good_one(world: World) -> None:
+    """It polls and mails, says what is wrong with the real file, and takes up the mended one."""
+    world.publish([NEWS])
+    world.tick()
+    good = world.config.read_text()
+    world.config.write_text(good.replace("themes:", "themse:"))
+    world.restart()
+    assert f"{world.config}:13:1: themse: unknown key" in world.notes()["configuration"]
+    assert world.runner.settings.path == world.config
+    world.now = EVENING + 12 * HOUR
+    world.tick()
+    assert "did you mean themes?" in world.page()
+    world.config.write_text(good.replace("agi:", "ani:"))
+    world.tick()
+    assert world.notes() == {}
+    assert "ani" in world.runner.settings.titles
+
+
+@pytest.mark.parametrize("fault", ["missing", "a folder", "not UTF-8"])
+def test_a_worker_that_starts_without_a_readable_file_goes_by_the_last_good_one(world: World, fault: str) -> None:
+    """Whatever became of the file."""
+    world.publish([NEWS])
+    world.tick()
+    world.config.unlink()
+    if fault == "a folder":
+        world.config.mkdir()
+    if fault == "not UTF-8":
+        world.config.write_bytes(b"themes: \xff\xfe")
+    world.restart()
+    world.tick()
+    assert str(world.config) in world.notes()["configuration"]
+    assert world.runner.settings.titles
+
+
+def test_the_copy_follows_each_edit_that_was_taken_up(world: World) -> None:
+    """Byte for byte, and no broken one; nobody else may read the addresses in it."""
+    world.publish([NEWS])
+    copy = lastgood.place(world.data)
+    for old, new in (("agi:", "ani:"), ("ani:", "# 微软\r\n  aki:")):
+        world.edit(old, new)
+        world.tick()
+        assert copy.read_bytes() == world.config.read_bytes()
+    good = copy.read_bytes()
+    before = copy.stat()
+    world.config.write_text("themes: [")
+    world.tick(3)
+    assert copy.read_bytes() == good
+    assert (copy.stat().st_ino, copy.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns), "written needlessly"
+    assert copy.stat().st_mode & 0o077 == 0
+
+
+def test_a_copy_that_cannot_be_written_stops_nothing_and_is_logged_once(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A full disk, a folder in the way; when it can be written again, it is."""
+    world.publish([NEWS])
+    lastgood.place(world.data).mkdir()
+    world.tick(3)
+    assert capsys.readouterr().out.count("could not be kept") == 1
+    with Store(world.data / "monitor.db") as store:
+        assert store.counts()["items"] == 1
+    lastgood.place(world.data).rmdir()
+    world.tick()
+    assert lastgood.load(world.config, world.data) is not None
+
+
+@pytest.mark.parametrize("left", [b"", b"half a copy", b"themes: ["])
+def test_what_a_kill_left_of_a_copy_harms_nothing(world: World, left: bytes) -> None:
+    """The one before stays whole until the next is."""
+    world.publish([NEWS])
+    world.tick()
+    good = lastgood.place(world.data).read_bytes()
+    (world.data / f".{lastgood.FILE_NAME}.new").write_bytes(left)
+    world.restart()
+    assert lastgood.place(world.data).read_bytes() == good
+    world.edit("agi:", "ani:")
+    world.tick()
+    assert lastgood.place(world.data).read_bytes() == world.config.read_bytes()
+
+
+def test_what_changed_is_one_line_of_the_log(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """While the worker runs, and while it did not; an edit of comments says so."""
+    world.publish([NEWS])
+    world.tick()
+    world.edit("keywords: [AGI]", "keywords: [superintelligence]")
+    world.tick()
+    world.edit("feeds:\n", "feeds:\n  - https://me:secret@feeds.example.test/two.xml\n")
+    world.restart()
+    world.edit("feeds:\n", "feeds:  # mine\n")
+    world.tick()
+    lines = [line for line in capsys.readouterr().out.splitlines() if "configuration changed" in line]
+    assert len(lines) == 3
+    assert "keywords of agi added: superintelligence; keywords of agi removed: AGI" in lines[0]
+    assert "while the worker was not running" in lines[1]
+    assert "feeds added: https://feeds.example.test/two.xml" in lines[1]
+    assert "only comments or layout" in lines[2]
+
+
+def test_a_rejected_edit_breaks_the_silence_of_a_quiet_morning(world: World) -> None:
+    """With `empty: skip` and no news a mail tells of it, its frame in the digest's language; mended, it is gone."""
+    world.edit('at: "07:30"', 'at: "07:30"\n    language: zh\n    empty: skip')
+    world.publish([])
+    world.tick()
+    good = world.config.read_text()
+    world.config.write_text(good.replace("agi:", "agi: {}\n  bad theme:"))
+    world.now = EVENING + 12 * HOUR
+    world.tick(2)
+    assert world.mails() == [], "the first edition of the day was made before the fault was sure"
+    world.now += 24 * HOUR
+    world.tick(2)
+    assert "配置文件的修改有误，未被采用，仍沿用上一份可用的配置：" in world.page()
+    assert f"{world.config}:" in world.page()
+    world.config.write_text(good)
+    world.tick()
+    world.now += 24 * HOUR
+    world.tick(2)
+    assert len(world.mails()) == 1
+
+
+# ------------------------------------------------------------------ edits of digests and feeds
+
+
+def told(world: World, digest: str = "morning") -> list[str]:
+    """The links that a digest told, each as often as it did."""
+    with closing(sqlite3.connect(world.data / "monitor.db")) as conn:
+        rows = conn.execute(
+            "SELECT items.title FROM told JOIN items ON items.id = item_id"
+            " WHERE digest = ? AND story_id IS NOT NULL ORDER BY items.title",
+            (digest,),
+        )
+        return [title for (title,) in rows]
+
+
+@pytest.mark.parametrize(
+    ("at", "changed", "mails"),
+    [
+        ("09:00", "06:00", 1),  # today's time has passed: made up for once, tomorrow's comes as ever
+        ("09:00", "23:00", 1),
+        ("06:00", "07:00", 1),  # told today already, and again at the new time, if there is news
+    ],
+)
+def test_another_time_of_day_tells_nothing_twice_and_misses_nothing(
+    world: World, at: str, changed: str, mails: int
+) -> None:
+    """The edit is made at eight in the morning."""
+    world.edit('at: "07:30"', f'at: "{at}"')
+    world.publish([NEWS])
+    world.tick()
+    world.now = datetime(2026, 11, 24, 6, 30, tzinfo=UTC)
+    world.tick()
+    world.now = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
+    world.edit(f'at: "{at}"', f'at: "{changed}"')
+    world.tick(2)
+    for hours in (16, 24, 24):
+        world.now += hours * HOUR
+        world.tick(2)
+    assert told(world) == [NEWS]
+    assert len(world.mails()) == mails
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_feed_or_digest_that_goes_and_comes_back_is_as_before(world: World, restarted: bool) -> None:
+    """Nothing of it is news again, and nothing that came in meanwhile is missed."""
+    good = world.config.read_text()
+    world.publish([NEWS])
+    world.tick()
+    feedless = good.replace(world.server.url("/one.xml"), world.server.url("/two.xml"))
+    for text in (feedless.replace("name: morning", "name: other"), good):
+        world.config.write_text(text)
+        if restarted:
+            world.restart()
+        world.tick()
+        world.now += HOUR
+    later = "OpenAI and Microsoft cannot agree on AGI"
+    world.publish([later, NEWS])
+    world.now = EVENING + 12 * HOUR
+    world.tick()
+    world.config.write_text(feedless.replace("name: morning", "name: other"))
+    world.tick()
+    world.config.write_text(good)
+    world.now += HOUR
+    world.tick()
+    world.now += 24 * HOUR
+    world.tick()
+    assert told(world) == sorted([later, NEWS])
 
 
 def use_templates(world: World, folder: Path) -> Path:
@@ -230,7 +584,7 @@ def test_a_value_that_yaml_cannot_make_is_a_mistake_like_any_other(world: World)
     """An impossible date among the keywords stops nothing."""
     world.publish([NEWS])
     world.config.write_text(world.config.read_text().replace("[AGI]", "[AGI, 2026-02-30]"))
-    world.runner.poll()
+    world.tick(2)
     assert "2026" in world.notes()["configuration"] or "day" in world.notes()["configuration"]
     with Store(world.data / "monitor.db") as store:
         assert store.counts()["items"] == 1
@@ -405,6 +759,34 @@ def test_a_mail_server_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> No
     assert seconds < 10
     with Store(tmp_path / "data" / "monitor.db") as store:
         assert len(store.troubled_deliveries()) == 1
+
+
+def test_the_process_starts_on_a_broken_file_with_the_last_good_one(tmp_path: Path) -> None:
+    """One clear line and the fault; without a last good one it ends with exit 2; a command says the fault as ever."""
+    file, data = tmp_path / "feeds.yaml", tmp_path / "data"
+    file.write_text("themes: [")
+    with running(file, data) as alone:
+        alone.wait_for("feeds.yaml:1:")
+        assert alone.process.wait(20) == 2
+    with FeedServer() as server:
+        server.put("/one.xml", feed_document([NEWS], datetime.now(UTC) - HOUR))
+        file.write_text(config_text([server.url("/one.xml")]))
+        with running(file, data) as first:
+            first.wait_for('"polled"')
+            assert first.end(signal.SIGKILL)
+        file.write_text("themes: [")
+        with running(file, data) as second:
+            assert str(data / "feeds.last-good.yaml") in second.wait_for("cannot be used; the worker goes by")
+            second.wait_for("feeds.yaml:1:")
+            assert f"{file}:1:" in json.loads(second.wait_for("configuration rejected"))["reason"]
+            health = subprocess.run(
+                [sys.executable, "-m", "monitor", "-c", str(file), "-d", str(data), "health"],
+                capture_output=True, text=True, cwd=ROOT, check=False,
+            )  # fmt: skip
+            assert second.end()[0] == 0
+    assert health.stdout.startswith("an edit was not taken up")
+    assert health.stdout.count("\n") == 1
+    assert health.returncode == 1
 
 
 # ------------------------------------------------------------------ the second opinion

@@ -403,13 +403,26 @@ def test_a_clock_that_ran_ahead_does_not_stop_the_digest(office: Office) -> None
 
 def test_a_digest_that_returns_after_months_begins_anew(office: Office) -> None:
     """What it missed while it was not configured is not news for it."""
-    without = replace(office.settings, digests=())
     office.publish("one", [HALTED])
     office.poll()
+    office.store.leave_digests(["morning"], office.now)
     office.now += 90 * DAY
-    worker.meet_digests(office.settings, office.store, office.now, before=without)
+    worker.meet_digests(office.settings, office.store, office.now)
     assert office.store.last_edition("morning", office.now) == office.now
     assert office.told() == []
+
+
+def test_a_digest_that_was_away_for_an_hour_goes_on_where_it_was(office: Office) -> None:
+    """A weekly one, commented out and brought back, keeps its six days of news."""
+    office.publish("one", [HALTED])
+    office.poll()
+    office.now += 6 * DAY
+    for _ in range(2):
+        office.store.leave_digests(["morning"], office.now)
+    office.now += HOUR
+    worker.meet_digests(office.settings, office.store, office.now)
+    assert office.store.last_edition("morning", office.now) == START
+    assert office.told() == [HALTED]
 
 
 def test_a_digest_added_later_reaches_back_one_day_only(office: Office) -> None:

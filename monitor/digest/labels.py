@@ -113,6 +113,9 @@ ENGLISH: Mapping[str, Label] = {
     "close": ")",
     "open_quote": "“",
     "close_quote": "”",
+    "note_configuration": "an edit was not taken up, the last good configuration is in use: {fault}",
+    "note_templates": "an edit of the templates was not taken up, the last good ones are in use: {fault}",
+    "note_opinion": "the second opinion is not heard: {fault}",
 }
 
 CHINESE: Mapping[str, Label] = {
@@ -207,6 +210,9 @@ CHINESE: Mapping[str, Label] = {
     "close": "）",
     "open_quote": "“",
     "close_quote": "”",
+    "note_configuration": "配置文件的修改有误，未被采用，仍沿用上一份可用的配置：{fault}",
+    "note_templates": "模板的修改有误，未被采用，仍沿用上一份可用的模板：{fault}",
+    "note_opinion": "复核未参与判断：{fault}",
 }
 
 MONTHS = (
@@ -246,6 +252,15 @@ def say(language: str, key: str, **values: object) -> str:
     if isinstance(label, tuple):
         label = label[0] if values.get("n") == 1 else label[1]
     return label.format(**values)
+
+
+def notice(language: str, note: str) -> str:
+    """Return a note of the worker as a digest says it: its frame in the reader's language, the fault as it is."""
+    for key in ("note_configuration", "note_templates", "note_opinion"):
+        frame = say("en", key, fault="")
+        if note.startswith(frame):
+            return say(language, key, fault=note.removeprefix(frame))
+    return note
 
 
 def wrong(language: str, trouble: FeedTrouble, since: str) -> str:
