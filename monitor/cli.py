@@ -33,9 +33,10 @@ from monitor.cli_feeds import feeds_app
 from monitor.errors import ConfigError, Fault, MonitorError
 
 if TYPE_CHECKING:
+    from monitor.advice import Advice
     from monitor.digest.mail import Sender
     from monitor.environment import MailSettings
-    from monitor.model import DigestPlan, Edition, Outcome
+    from monitor.model import DigestPlan, Edition, Judged, Outcome
     from monitor.polling import Due
     from monitor.settings import Settings
     from monitor.store import Store
@@ -216,6 +217,7 @@ def digest(
     with Store(_database()) as store:
         worker.meet_digests(settings, store, _now())
         with hold(_Paths.data, "deliver", wait=10):
+            _judge_again(settings, store)
             made = worker.digest(settings, plan, store, _desk(mail), _now())
             if made and not made[1]:
                 print(f"{plan.name}: nothing new, nothing sent (empty: skip)")
@@ -228,6 +230,37 @@ def digest(
         print(f"{recipient}: {state}: {detail}{later}")
     if any(state != "sent" for _, state, _ in results):
         raise typer.Exit(1)
+
+
+def _judge_again(settings: Settings, store: Store) -> None:
+    """Judge what is not told by the present rules; where the second opinion is broken, what it has heard stays."""
+    from monitor import again
+
+    if heard := _heard(settings):
+        with _progress("judging again") as step:
+            again.judge_again(settings, store, _now, heard.second, tell=step)
+
+
+def _hits_now(settings: Settings, plan: DigestPlan, store: Store) -> list[Judged] | None:
+    """Return what would be told by the present rules; None, for what is stored, while the second opinion is broken."""
+    from monitor import again
+
+    heard = _heard(settings)
+    if heard is None:
+        return None
+    with _progress("judging") as step:
+        return again.hits_now(settings, plan, store, _now(), heard.second, step)
+
+
+def _heard(settings: Settings) -> Advice | None:
+    """Return the second opinion; None, and say so, where its weights are broken."""
+    from monitor.advice import advice
+
+    try:
+        return advice(settings, _Paths.data)
+    except MonitorError as e:
+        _say(f"the second opinion is not heard: {e}")
+        return None
 
 
 def _plan(settings: Settings, name: str) -> DigestPlan:
@@ -252,9 +285,11 @@ def _preview(name: str, out: Path, *, sample: bool, watch: bool) -> None:
         if sample:
             edition = the_sample(plan.language, plan)
         else:
-            with Store(_database()) as store:
-                worker.meet_digests(settings, store, _now())
-                edition = worker.make_edition(settings, plan, store, _now())
+            # Nothing is written, not even an empty database.
+            known = _database() if _database().exists() else Path(":memory:")
+            with Store(known) as store:
+                hits = _hits_now(settings, plan, store)
+                edition = worker.make_edition(settings, plan, store, _now(), hits=hits)
         edition, rendered, frame = press.typeset(edition, desk)
         page, mail = showing.write_edition(edition, rendered, frame, out)
         print(f"{plan.name}: {_told(edition)}: {rendered.subject}")
@@ -363,6 +398,7 @@ for _command in (
     cli_rules.explain,
     cli_rules.evaluate,
     cli_rules.label,
+    cli_rules.rematch,
     cli_rules.learn,
     cli_rules.suggest,
 ):

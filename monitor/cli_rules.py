@@ -1,12 +1,13 @@
-"""The commands that judge: check, explain, evaluate, label, learn, suggest."""
+"""The commands that judge: check, explain, evaluate, rematch, label, learn, suggest."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -23,15 +24,22 @@ from monitor.cli_common import (
     say,
     second,
     settings,
+    since,
     warn_of_strangers,
 )
 from monitor.errors import ConfigError, Fault, MonitorError, without_credentials
 
 if TYPE_CHECKING:
+    from monitor.again import Rematch
     from monitor.explain import Mark
     from monitor.model import Item, Label, Verdict
     from monitor.store import Store
     from monitor.tune import Example
+
+SHOWN = 5
+"""So many items of a kind are named."""
+PATIENCE = 60.0
+"""Seconds that a batch waits for a poll under way."""
 
 
 def check(
@@ -191,6 +199,61 @@ def evaluate(
         themes = ", ".join(sorted(example.themes)) or "no theme"
         print(f"  labelled {'a hit: ' + themes if example.relevant else 'not a hit'}")
         print(f"  judged   {explanation.in_short(verdict)}{f': {verdict.reason}' if verdict.reason else ''}")
+
+
+def rematch(
+    reach: Annotated[
+        str, typer.Option("--since", metavar="TIME", help="Items first seen since: 7d, 12h, or a day: 2026-11-01.")
+    ] = "",
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only print what it would do.")] = False,
+) -> None:
+    """Judge stored items again by the present feeds.yaml; what becomes a hit is told in the next edition, once."""
+    from contextlib import nullcontext
+
+    from monitor import again
+    from monitor.locks import hold
+
+    if not reach:
+        raise typer.BadParameter("say since when, such as 7d", param_hint="--since")
+    start = since(reach)
+    used = settings()
+    opinion = second(used)
+    with existing_store() as store:
+        count, bare = store.count_since(start)
+        with progress("judging again", count - bare) as step:
+            done = again.rematch(
+                used,
+                store,
+                now,
+                opinion,
+                start,
+                turn=nullcontext if dry else lambda: hold(Paths.data, "poll", wait=PATIENCE),
+                dry=dry,
+                tell=step,
+            )
+    print("\n".join(_rematch_lines(done, start, dry=dry)))
+
+
+def _rematch_lines(done: Rematch, start: datetime, *, dry: bool) -> Iterator[str]:
+    tally, would = done.tally, "would be " if dry else ""
+    rest = [f"{done.current} more were judged by this feeds.yaml already"] * (done.current > 0)
+    rest += [f"{done.bare} are left alone, for their texts are forgotten (retention)"] * (done.bare > 0)
+    yield "; ".join([f"{tally.judged} items since {start:%Y-%m-%d %H:%M} UTC {would}judged again", *rest])
+    yield f"hits: {len(tally.gained)} gained, {len(tally.lost)} lost, {len(tally.moved)} moved between themes"
+    for word, pairs in (("gained", tally.gained), ("lost", tally.lost), ("moved", tally.moved)):
+        for before, after in pairs[:SHOWN]:
+            was, now_is = (", ".join(dict(one.verdict.themes)) or "no theme" for one in (before, after))
+            themes = {"gained": now_is, "lost": was}.get(word, f"{was} → {now_is}")
+            yield f"  {word:<6}  #{after.id}  {themes}: {after.item.title or after.item.link}"
+        if len(pairs) > SHOWN:
+            yield f"  and {len(pairs) - SHOWN} more {word}"
+    for prospect in done.prospects if tally.gained else ():
+        where = [f"digest {prospect.digest}: {prospect.news} of those gained {would or 'are '}in its next edition"]
+        where += [f"{prospect.settled} were settled by an earlier one"] * (prospect.settled > 0)
+        filed = f"{prospect.filed} are only filed (old when first seen, or from before the digest)"
+        yield "; ".join([*where, *[filed] * (prospect.filed > 0)])
+    if dry:
+        yield "nothing was changed (--dry-run)"
 
 
 def label(

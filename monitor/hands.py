@@ -14,12 +14,13 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from contextlib import suppress
-from functools import cache
+from functools import cache, cached_property
 from multiprocessing import get_context, parent_process
 from typing import Self
 
 from monitor import taking
 from monitor.match.blend import Second
+from monitor.match.judge import rules_key
 from monitor.match.rules import Rules
 from monitor.model import Failure, Item, Judged
 from monitor.taking import Taken, Task
@@ -116,6 +117,11 @@ class Hands:
         except (BrokenExecutor, TimeoutError):
             # Perhaps this document's doing, perhaps that of one which it stood behind.
             return await self._once_more(pool, task)
+
+    @cached_property
+    def rules_key(self) -> str:
+        """What stands for the rules and the second opinion that all is judged by here."""
+        return rules_key(self._rules, self._advise())
 
     def judge(self, items: Sequence[Item]) -> list[Judged]:
         """Judge items here."""

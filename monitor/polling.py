@@ -271,7 +271,8 @@ class Round:
         after = politeness.after_success(
             state, feed, response, now, body_hash=body_hash, look=look, manners=self._settings.manners
         )
-        self._store.save_poll(after, new, changed)
+        rules = self._hands().rules_key if new or changed else ""
+        self._store.save_poll(after, new, changed, rules)
         return Outcome(
             feed,
             "ok",

@@ -26,7 +26,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEv
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from monitor import archive, changes, config, lastgood, resources, slots, worker
+from monitor import again, archive, changes, config, lastgood, resources, slots, worker
 from monitor.advice import Advice, advice, weights_state
 from monitor.digest import labels
 from monitor.digest.mail import Sender
@@ -34,6 +34,7 @@ from monitor.errors import ConfigError, MonitorError, TemplateError
 from monitor.feeds import condition
 from monitor.locks import hold
 from monitor.match.blend import Second
+from monitor.match.judge import rules_key
 from monitor.metrics import Metrics
 from monitor.model import Outcome, State
 from monitor.press import Desk, check_templates, note_templates
@@ -99,11 +100,15 @@ class Runner:
         self._sender: Sender | None = None
         self._one_reload = threading.Lock()
         self._one_delivery = threading.Lock()
+        self._one_judging = threading.Lock()
+        self._one_opinion = threading.Lock()
+        self._judged_by = ""
         self._rejected = ""
         self._suspect: Suspect | None = None
         self._kept: tuple[str, str] | None = None  # whose copy was last written, and what went wrong
         self._linked = False
         self._opinion: Second | None = None
+        self._is_heard = True
         self._advised: tuple[str, object] | None = None
         self._templates_seen: object = None
         self._to_archive = True  # what an earlier run did not come to
@@ -164,6 +169,10 @@ class Runner:
                 if outcomes:
                     _log_poll(outcomes)
                     self._count(store, outcomes, began)
+                # After the poll: what it found is judged by the present rules already.
+                rules = rules_key(self.settings.rules, self._second(store))
+                if rules != self._judged_by and self._judge_again(store):
+                    self._judged_by = rules
         finally:
             self._polled.set()
 
@@ -187,17 +196,33 @@ class Runner:
 
     def _second(self, store: Store) -> Second | None:
         """Return the second opinion, read anew when its weights or feeds.yaml changed; none while it is broken."""
-        state = (self.settings.fingerprint, weights_state(self.office.data))
-        if state != self._advised:
-            fault = ""
-            try:
-                found = advice(self.settings, self.office.data)
-            except MonitorError as e:
-                found, fault = Advice(None), f"the second opinion is not heard: {e}"
-                log.error("second opinion not heard", reason=str(e))  # noqa: TRY400 (a line for a person)
-            store.note("second opinion", fault, self.office.clock())
-            self._opinion, self._advised = found.second, state
-        return self._opinion
+        with self._one_opinion:
+            settings = self.settings
+            state = (settings.fingerprint, weights_state(self.office.data))
+            if state != self._advised:
+                fault = ""
+                try:
+                    found = advice(settings, self.office.data)
+                except MonitorError as e:
+                    found, fault = Advice(None), labels.say("en", "note_opinion", fault=e)
+                    log.error("second opinion not heard", reason=str(e))  # noqa: TRY400 (a line for a person)
+                store.note("second opinion", fault, self.office.clock())
+                self._opinion, self._advised, self._is_heard = found.second, state, not fault
+            return self._opinion
+
+    def _judge_again(self, store: Store) -> bool:
+        """Judge by the present rules what is not told yet; return False where the end came before.
+
+        While the second opinion is broken, what it has heard stays as it is: it will be mended.
+        """
+        with self._one_judging:
+            second = self._second(store)
+            if not self._is_heard:
+                return not self.stop.is_set()
+            tally = again.judge_again(self.settings, store, self.office.clock, second, stop=self.stop)
+        if tally.judged:
+            log.info("judged again", items=tally.judged, gained=len(tally.gained), lost=len(tally.lost))
+        return not self.stop.is_set()
 
     def editions(self) -> None:
         """Freeze the editions that are due, then deliver what is in the outbox."""
@@ -229,16 +254,21 @@ class Runner:
 
     def _freeze_due(self, store: Store) -> list[MonitorError]:
         """Freeze what is due; return what went wrong. One digest's fault stops neither the others nor the mail."""
-        faults = []
-        worker.meet_digests(self.settings, store, self.office.clock())
-        for plan in self.settings.digests:
+        faults: list[MonitorError] = []
+        settings = self.settings
+        worker.meet_digests(settings, store, self.office.clock())
+        judged = False
+        for plan in settings.digests:
             now = self.office.clock()
             last = store.last_edition(plan.name, now)
             slot = slots.missed_slot(plan.cron, plan.timezone, last, now) if last else None
             if slot is None:
                 continue
+            judged = judged or self._judge_again(store)
+            if not judged:
+                break  # the end has come; this edition is made up for
             try:
-                made = worker.digest(self.settings, plan, store, self.office.desk, now, slot)
+                made = worker.digest(settings, plan, store, self.office.desk, now, slot)
             except MonitorError as e:
                 faults.append(e)
                 continue

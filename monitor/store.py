@@ -241,18 +241,21 @@ class Store:
         finally:
             self._conn.execute("PRAGMA synchronous=FULL")
 
-    def save_poll(self, state: FeedState, new: Iterable[Judged] = (), changed: Iterable[Judged] = ()) -> None:
+    def save_poll(
+        self, state: FeedState, new: Iterable[Judged] = (), changed: Iterable[Judged] = (), rules: str = ""
+    ) -> None:
         """Write what one poll of one feed brought: items, verdicts and the feed's state, in one transaction.
 
-        The ETag stands or falls with the items: with one and not the other they would never be asked for again.
+        `rules` stands for those that the verdicts were made by. The ETag stands or falls with the items: with one and
+        not the other they would never be asked for again.
         """
         with self._write():
-            self._insert_items(list(new))
+            self._insert_items(list(new), rules)
             for judged in changed:
-                self._update_item(judged)
+                self._update_item(judged, rules)
             self._run(_SAVE_STATE, _state_row(state))
 
-    def _insert_items(self, new: Sequence[Judged]) -> None:
+    def _insert_items(self, new: Sequence[Judged], rules: str) -> None:
         """Insert items with their verdicts; one that is there already stays as it is.
 
         Many rows a statement, with numbers of our own: nobody else writes within this transaction.
@@ -269,10 +272,11 @@ class Store:
         there = "SELECT id FROM items WHERE id >= ?"
         inserted = {row[0] for row in self._conn.execute(there, (first,))}
         self._insert_verdicts(
-            [(number, judged.verdict, judged.item.first_seen) for number, judged in numbered if number in inserted]
+            [(number, judged.verdict, judged.item.first_seen) for number, judged in numbered if number in inserted],
+            rules,
         )
 
-    def _update_item(self, judged: Judged) -> None:
+    def _update_item(self, judged: Judged, rules: str) -> None:
         item = judged.item
         row = self._conn.execute(
             "SELECT items.id, first_seen, covered FROM items LEFT JOIN verdicts ON item_id = items.id"
@@ -290,19 +294,20 @@ class Store:
                 int(late), row[0],
             ),
         )  # fmt: skip
-        self._save_verdict(row[0], judged.verdict, item.first_seen)
+        self._replace_verdicts([(row[0], judged.verdict, item.first_seen)], rules)
 
-    def _save_verdict(self, item_id: int, verdict: Verdict, judged: datetime) -> None:
-        self._run("DELETE FROM item_themes WHERE item_id = ?", (item_id,))
-        self._run("DELETE FROM evidence WHERE item_id = ?", (item_id,))
-        self._insert_verdicts([(item_id, verdict, judged)])
+    def _replace_verdicts(self, verdicts: Sequence[tuple[int, Verdict, datetime]], rules: str) -> None:
+        numbers = [(number,) for number, _, _ in verdicts]
+        self._conn.executemany("DELETE FROM item_themes WHERE item_id = ?", numbers)
+        self._conn.executemany("DELETE FROM evidence WHERE item_id = ?", numbers)
+        self._insert_verdicts(verdicts, rules)
 
-    def _insert_verdicts(self, verdicts: Sequence[tuple[int, Verdict, datetime]]) -> None:
+    def _insert_verdicts(self, verdicts: Sequence[tuple[int, Verdict, datetime]], rules: str) -> None:
         self._conn.executemany(
             "INSERT OR REPLACE INTO verdicts"
-            " (item_id, covered, score, reason, judged, likelihood, doubted, alone, reads_like, withdrawn)"
-            " VALUES (?,?,?,?,?,?,?,?,?,?)",
-            [(number, *_verdict_row(verdict, judged)) for number, verdict, judged in verdicts],
+            " (item_id, covered, score, reason, judged, likelihood, doubted, alone, reads_like, withdrawn, rules)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+            [(number, *_verdict_row(verdict, judged), rules) for number, verdict, judged in verdicts],
         )
         # What fell short says why in `reason`, and can be judged again.
         hits = [(number, verdict) for number, verdict, _ in verdicts if verdict.covered]
@@ -314,6 +319,94 @@ class Store:
             'INSERT INTO evidence (item_id, clause, keyword, field, start, "end") VALUES (?,?,?,?,?,?)',
             [(number, e.clause, e.keyword, e.field, e.start, e.end) for number, v in hits for e in v.evidence],
         )
+
+    # ------------------------------------------------------------ judging again
+
+    def to_judge_again(
+        self, digest: str, rules: str, unmet: datetime | None = None, *, after: int = 0, limit: int = -1
+    ) -> list[Judged]:
+        """Return what a digest has not settled, can still tell, and was not judged by these rules, by number.
+
+        That is what came in since its last edition was made, and hits from before that it has not come to; its
+        baseline is `unmet` where it was never met. Texts that were forgotten cannot be judged.
+        """
+        rows = self._rows(
+            "SELECT items.*, verdicts.* FROM items JOIN verdicts ON verdicts.item_id = items.id"
+            " LEFT JOIN told ON told.digest = :d AND told.item_id = items.id"
+            " WHERE items.id > :after AND verdicts.rules IS NOT :rules AND told.item_id IS NULL AND NOT items.backlog"
+            " AND (items.title <> '' OR items.summary <> '')"
+            " AND items.first_seen > coalesce((SELECT baseline FROM digests WHERE name = :d), :unmet)"
+            " AND items.id IN ("
+            "  SELECT id FROM items WHERE id > (SELECT coalesce(max(last_item), 0) FROM editions WHERE digest = :d)"
+            "  UNION ALL SELECT item_id FROM verdicts WHERE covered = 1 AND rules IS NOT :rules)"
+            " ORDER BY items.id LIMIT :limit",
+            {"d": digest, "rules": rules, "unmet": _plain(unmet), "after": after, "limit": limit},
+        )
+        return self._judged(rows)
+
+    def kept_since(self, since: datetime, *, after: int = 0, limit: int = -1) -> list[tuple[Judged, str]]:
+        """Return items first seen after `since` whose text is kept, by number, with the rules they were judged by."""
+        rows = self._rows(
+            "SELECT items.*, verdicts.* FROM items JOIN verdicts ON verdicts.item_id = items.id"
+            " WHERE items.id > :after AND first_seen > :since AND (title <> '' OR summary <> '')"
+            " ORDER BY items.id LIMIT :limit",
+            {"since": _iso(since), "after": after, "limit": limit},
+        )
+        return list(zip(self._judged(rows), [row["rules"] or "" for row in rows], strict=True))
+
+    def count_since(self, since: datetime) -> tuple[int, int]:
+        """Return how many items were first seen after `since`, and how many of those have no text any more."""
+        [row] = self._rows(
+            "SELECT count(*) AS n, coalesce(sum(title = '' AND summary = ''), 0) AS bare FROM items"
+            " WHERE first_seen > ?",
+            (_iso(since),),
+        )
+        return row["n"], row["bare"]
+
+    def save_verdicts(self, judged: Sequence[Judged], rules: str, now: datetime, *, reopen: bool = False) -> None:
+        """Replace verdicts, in one transaction; that of an item whose text is not what was judged stays.
+
+        What becomes a hit is no news for a digest whose edition went past it, unless `reopen`.
+        """
+        with self._write():
+            before = {one.id: self._covered(one) for one in judged}
+            same = [one for one in judged if before[one.id] is not None]
+            self._replace_verdicts([(one.id, one.verdict, now) for one in same], rules)
+            gained = [(one.id,) for one in same if one.verdict.covered and not before[one.id]]
+            if reopen:
+                self._conn.executemany(_REOPEN, [(one.id,) for one in same])
+            else:
+                self._conn.executemany(_GO_PAST, gained)
+
+    def _covered(self, judged: Judged) -> bool | None:
+        """Tell whether an item is a hit; None where a feed has edited it since it was read."""
+        item = judged.item
+        row = self._conn.execute(
+            "SELECT covered FROM items JOIN verdicts ON item_id = items.id"
+            " WHERE items.id = ? AND title = ? AND summary = ? AND coalesce(text, '') = ?",
+            (judged.id, item.title, item.summary, item.text),
+        ).fetchone()
+        return None if row is None else bool(row[0])
+
+    def reopen(self, items: Sequence[int]) -> None:
+        """Let digests tell items that they went past because they were no hits then."""
+        with self._write():
+            self._conn.executemany(_REOPEN, [(number,) for number in items])
+
+    def standing(self, digest: str, items: Sequence[int], unmet: datetime) -> tuple[set[int], set[int]]:
+        """Return those of `items` that a digest may still tell if they are hits, and those that it has settled.
+
+        What it only went past counts among the first. Its baseline is `unmet` where it was never met.
+        """
+        sql = (
+            "WITH some AS (SELECT id, first_seen, backlog FROM items WHERE id IN ({}))"
+            " SELECT id, edition_id, NOT backlog"
+            "  AND first_seen > coalesce((SELECT baseline FROM digests WHERE name = ?), ?) AS fresh"
+            " FROM some LEFT JOIN told ON told.item_id = id AND told.digest = ?"
+        )
+        rows = list(self._rows_of(sql, items, digest, _iso(unmet), digest))
+        settled = {row["id"] for row in rows if row["edition_id"] is not None}
+        return {row["id"] for row in rows if row["fresh"]} - settled, settled
 
     # ------------------------------------------------------------ digests
 
@@ -384,16 +477,16 @@ class Store:
             )
         )
 
-    def untold_hits(self, digest: str) -> list[Judged]:
-        """Return the hits that this digest has not settled yet, oldest first."""
+    def untold_hits(self, digest: str, unmet: datetime | None = None) -> list[Judged]:
+        """Return the hits that this digest has not settled yet, oldest first; `unmet` is its baseline before one is."""
         rows = self._rows(
             "SELECT items.*, verdicts.* FROM items"
             " JOIN verdicts ON verdicts.item_id = items.id AND verdicts.covered = 1"
-            " JOIN digests ON digests.name = :d"
             " LEFT JOIN told ON told.digest = :d AND told.item_id = items.id"
-            " WHERE told.item_id IS NULL AND NOT items.backlog AND items.first_seen > digests.baseline"
+            " WHERE told.item_id IS NULL AND NOT items.backlog"
+            " AND items.first_seen > coalesce((SELECT baseline FROM digests WHERE name = :d), :unmet)"
             " ORDER BY items.published, items.id",
-            {"d": digest},
+            {"d": digest, "unmet": _plain(unmet)},
         )
         return self._judged(rows)
 
@@ -447,16 +540,28 @@ class Store:
         )
         return [_must(row["first_seen"]) for row in rows]
 
-    def freeze(self, edition: Edition, messages: Sequence[Message], frame: Frame | None = None) -> bool:
+    def last_item(self) -> int:
+        """Return the number of the item that was stored last."""
+        number: int = self._rows("SELECT coalesce(max(id), 0) AS n FROM items")[0]["n"]
+        return number
+
+    def freeze(
+        self, edition: Edition, messages: Sequence[Message], frame: Frame | None = None, reach: int | None = None
+    ) -> bool:
         """Write an edition, what it told and its finished mails in one transaction.
 
-        With the `frame` it was rendered in, a mailed edition can be rendered again. Return False, and write nothing,
-        when this slot of the digest was frozen before.
+        `reach` is the number of the last item when it was made, now unless said. With the `frame` it was rendered in,
+        a mailed edition can be rendered again. Return False, and write nothing, when this slot of the digest was
+        frozen before.
         """
         with self._write():
             edition_id = self._insert_edition(edition, messages, frame if messages else None)
             if edition_id is None:
                 return False
+            self._run(
+                "UPDATE editions SET last_item = coalesce(?, (SELECT max(id) FROM items), 0) WHERE id = ?",
+                (reach, edition_id),
+            )
             for position, story in enumerate(edition.stories + edition.updates):
                 story_id = self._insert_story(edition, edition_id, position, story)
                 self._settle_items(edition, edition_id, [r.id for r in story.reports], story_id)
@@ -893,6 +998,13 @@ def _verdict_row(verdict: Verdict, judged: datetime) -> tuple[Any, ...]:
         _list(verdict.alone), _list(verdict.reads_like), _list(verdict.withdrawn),
     )  # fmt: skip
 
+
+_GO_PAST = (
+    "INSERT OR IGNORE INTO told (digest, item_id) SELECT name, ?1 FROM digests"
+    " WHERE (SELECT coalesce(max(last_item), 0) FROM editions WHERE digest = name) >= ?1"
+)
+"""Settles what becomes a hit when an edition has gone past it; no edition is named, so that it can be opened again."""
+_REOPEN = "DELETE FROM told WHERE item_id = ? AND edition_id IS NULL"
 
 _STATE = tuple(FeedState.__dataclass_fields__)
 _SAVE_STATE = (

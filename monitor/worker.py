@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -20,7 +21,7 @@ import structlog
 from monitor import press, resources
 from monitor.digest import edition as editions
 from monitor.digest import labels, mail, stories
-from monitor.model import Delivery, DigestPlan, Edition, Message, Receipt, State
+from monitor.model import Delivery, DigestPlan, Edition, Judged, Message, Receipt, State
 from monitor.polling import Clock, poll, troubles_of
 from monitor.settings import Settings
 from monitor.store import FIRST_EDITION, Store
@@ -52,10 +53,11 @@ def make_edition(
     store: Store,
     now: datetime,
     slot: datetime | None = None,
+    hits: Sequence[Judged] | None = None,
 ) -> Edition:
-    """Gather what a digest has to tell; reads only."""
+    """Gather what a digest has to tell: the untold hits, or `hits` if they are given; reads only."""
     states = store.feed_states()
-    hits = store.untold_hits(plan.name)
+    hits = store.untold_hits(plan.name, now - FIRST_EDITION) if hits is None else hits
     told = store.told_links(plan.name, [hit.item.link for hit in hits])
     repeats = [hit.id for hit in hits if hit.item.link in told]
     fresh = [hit for hit in hits if hit.item.link not in told]
@@ -94,6 +96,7 @@ def digest(
     when there was none for a week.
     """
     meet_digests(settings, store, now)
+    reach = store.last_item()
     edition = make_edition(settings, plan, store, now, slot)
     messages: list[Message] = []
     frame = None
@@ -101,7 +104,7 @@ def digest(
     if not edition.empty or heartbeat or edition.notices or edition.silent:
         edition, rendered, frame = press.typeset_safely(edition, desk, store, now)
         messages = press.make_messages(edition, rendered, frame, secrets.token_hex(6))
-    return (edition, messages) if store.freeze(edition, messages, frame) else None
+    return (edition, messages) if store.freeze(edition, messages, frame, reach) else None
 
 
 # ---------------------------------------------------------------- deliver, tidy

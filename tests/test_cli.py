@@ -102,6 +102,88 @@ def test_a_preview_marks_nothing(shell: Shell) -> None:
     assert "1 stories" in shell("digest").stdout
 
 
+def test_a_preview_shows_an_edit_at_once_and_writes_nothing(shell: Shell) -> None:
+    """A theme that was added, in the file in use or another; the database is as it was, and is not made for it."""
+    shell("digest", "--preview")
+    assert not (shell.folder / "data").exists()
+    shell("poll")
+    (shell.folder / "data" / "feeds.compiled").unlink()
+    good = (shell.folder / "feeds.yaml").read_text("utf-8")
+    edited = good.replace("themes:", "themes:\n  halts: {title: {en: Things that stop}, keywords: [halts^9]}")
+    (shell.folder / "other.yaml").write_text(edited.replace("morning", "noon"), encoding="utf-8")
+
+    def dump() -> list[str]:
+        with closing(sqlite3.connect(shell.folder / "data" / "monitor.db")) as conn:
+            return list(conn.iterdump())
+
+    before = dump()
+    assert "Things that stop" not in shown(shell, "morning")
+    assert shell("-c", "other.yaml", "digest", "--preview").stdout.startswith("noon: 1 stories")
+    assert "Things that stop" in (shell.folder / "preview" / "noon.html").read_text("utf-8")
+    shell.write(edited)
+    assert "Things that stop" in shown(shell, "morning")
+    assert dump() == before
+    assert shell("digest").stdout.startswith("morning: 1 stories")
+    outbox = shell.folder / "data" / "outbox"
+    assert "Things that stop" in next(outbox.glob("*.html")).read_text("utf-8")
+
+
+def shown(shell: Shell, name: str) -> str:
+    """Preview a digest and return its page."""
+    assert shell("digest", "--preview", name).returncode == 0
+    return (shell.folder / "preview" / f"{name}.html").read_text("utf-8")
+
+
+def test_a_rematch_says_what_it_did_and_the_next_edition_tells_it(shell: Shell) -> None:
+    """A dry run first, which changes nothing; a second time there is nothing to do."""
+    news = "Microsoft and Anthropic quarrel over AGI"
+    shell.server.put("/one.xml", feed_document([NEWS, news], datetime.now(UTC) - timedelta(hours=1)))
+    shell("poll")
+    assert "1 stories" in shell("digest").stdout
+    shell.write((shell.folder / "feeds.yaml").read_text("utf-8").replace("[OpenAI]", "[OpenAI, Anthropic]"))
+    assert "nothing new" in shell("digest").stdout
+    dry = shell("rematch", "--since", "2d", "--dry-run").stdout.splitlines()
+    done = shell("rematch", "--since", "2d").stdout.splitlines()
+    assert dry[0].endswith("UTC would be judged again")
+    assert done[0].startswith("2 items since ")
+    assert done[1:] == [
+        "hits: 1 gained, 0 lost, 0 moved between themes",
+        f"  gained  #2  agi: {news}",
+        "digest morning: 1 of those gained are in its next edition",
+    ]
+    assert dry[1:] == [
+        *done[1:3],
+        "digest morning: 1 of those gained would be in its next edition",
+        "nothing was changed (--dry-run)",
+    ]
+    assert "0 items since" in (again := shell("rematch", "--since", "2d").stdout)
+    assert "2 more were judged by this feeds.yaml already" in again
+    assert shell("digest").stdout.startswith(f"morning: 1 stories from 1 reports: {news}")
+    assert "nothing new" in shell("digest").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "line"),
+    [
+        ((), 2, "say since when, such as 7d"),
+        (("--since", "soon"), 2, "'soon' is neither a length of time, such as 30d or 12h, nor a day"),
+        (("--since", "7d"), 1, "data/monitor.db: no database yet; poll first"),
+    ],
+)
+def test_a_rematch_that_cannot_be_done_says_why(shell: Shell, words: tuple[str, ...], status: int, line: str) -> None:
+    """Without a time, with none, without a database."""
+    done = shell("rematch", *words)
+    assert done.returncode == status
+    assert line in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_rematch_waits_for_no_poll_for_ever(shell: Shell) -> None:
+    """A dry run reads only and waits for nobody."""
+    shell("poll")
+    with hold(shell.folder / "data", "poll"):
+        assert shell("rematch", "--since", "7d", "--dry-run").returncode == 0
+
+
 def test_a_digest_that_does_not_exist_lists_those_that_do(shell: Shell) -> None:
     """A typing error is answered with the names."""
     done = shell("digest", "mornign")

@@ -438,6 +438,37 @@ def test_a_rejected_edit_breaks_the_silence_of_a_quiet_morning(world: World) -> 
     assert len(world.mails()) == 1
 
 
+@pytest.mark.parametrize("seen_by", ["poll", "editions"])
+def test_an_edit_of_keywords_goes_for_what_is_not_told_yet(world: World, seen_by: str) -> None:
+    """Though the feed says nothing new, and though the edit is seen only when the edition is due."""
+    anthropic = "Microsoft and Anthropic quarrel over a data centre"
+    world.publish([anthropic, NEWS])
+    world.tick()
+    world.edit("names: [OpenAI]", "names: [Anthropic]")
+    if seen_by == "poll":
+        world.tick()
+        with Store(world.data / "monitor.db") as store:
+            assert [hit.item.title for hit in store.untold_hits("morning")] == [anthropic]
+    world.now = EVENING + 12 * HOUR
+    world.runner.editions()
+    world.tick(2)
+    assert told(world) == [anthropic]
+
+
+def test_an_update_of_the_program_is_an_edit_too(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was judged by a version that wrote no rules down is judged again at the start, once."""
+    world.publish([NEWS])
+    world.tick()
+    with closing(sqlite3.connect(world.data / "monitor.db")) as conn, conn:
+        conn.execute("UPDATE verdicts SET rules = NULL, covered = 0")
+    world.restart()
+    world.tick(2)
+    assert capsys.readouterr().out.count("judged again") == 1
+    world.now = EVENING + 12 * HOUR
+    world.tick()
+    assert told(world) == [NEWS]
+
+
 # ------------------------------------------------------------------ edits of digests and feeds
 
 
@@ -793,7 +824,10 @@ def test_the_process_starts_on_a_broken_file_with_the_last_good_one(tmp_path: Pa
 
 
 def test_weights_that_were_learnt_are_taken_up_at_the_next_poll(world: World) -> None:
-    """Nobody restarts the worker after `monitor learn`; broken weights are told, and the keywords go on alone."""
+    """Nobody restarts the worker after `monitor learn`; what is not told yet is judged by them too.
+
+    Broken weights are told, the keywords go on alone, and what was judged by good ones stays until they are mended.
+    """
     text = config_text([world.server.url("/one.xml")])
     world.config.write_text(text + "second_opinion: blend\n", encoding="utf-8")
     world.publish([NEWS])
@@ -813,7 +847,7 @@ def test_weights_that_were_learnt_are_taken_up_at_the_next_poll(world: World) ->
     with Store(world.data / "monitor.db") as store:
         said = {hit.item.title: hit.verdict.doubted for hit in store.untold_hits("morning")}
     assert said == {
-        NEWS: False,
+        NEWS: True,
         "Microsoft and OpenAI fall out over AGI": True,
         "OpenAI calls Microsoft a rival": False,
     }

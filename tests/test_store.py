@@ -467,3 +467,23 @@ def write_as_m005(path: Path, edition: Edition) -> None:
              "templates": "h"}
         )  # fmt: skip
         conn.commit()
+
+
+def test_a_database_from_before_verdicts_named_their_rules_is_brought_up_to_date(tmp_path: Path) -> None:
+    """The reach of the last edition is told from its time; what came in since is judged again, what it told is not."""
+    path = tmp_path / "monitor.db"
+    with Store(path) as store:
+        store.meet_digests(["morning"], NOW - timedelta(hours=1), timedelta(hours=24))
+        store.save_poll(FeedState(FEED), [judged(an_item()), judged(an_item("b", "No hit"), covered=False)])
+        plan = DigestPlan("morning", ("a@example.org",), "0 7 * * *")
+        edition = Edition(plan, NOW - timedelta(days=1), NOW, (), 0, 1, (), passed=(1,))
+        assert store.freeze(edition, [])
+        later = replace(an_item("c", "Later"), first_seen=NOW + timedelta(minutes=1))
+        store.save_poll(FeedState(FEED), [judged(later, covered=False)])
+    with closing(sqlite3.connect(path)) as old:
+        for table, column in (("verdicts", "rules"), ("digests", "gone_since"), ("editions", "last_item")):
+            old.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        old.execute("DELETE FROM _sqlite_migrations WHERE name = 'm007_edits'")
+        old.commit()
+    with Store(path) as store:
+        assert [one.item for one in store.to_judge_again("morning", "rules")] == [later]

@@ -27,6 +27,13 @@ class Second:
     coverage: float = 0.5
     theme: float = 0.45
 
+    @property
+    def basis(self) -> tuple[object, ...]:
+        """What its answers follow from beside the item: how it is heeded, and what it has learnt."""
+        weights, sense = self.opinion.weights, self.opinion.sense
+        learnt = (weights.name, weights.base, weights.trust, sense and (sense.embedding, sense.base, sense.trust))
+        return sorted(self.themes), self.adds_only, self.coverage, self.theme, learnt
+
     def on(self, item: Item, seen: Seen) -> Verdict:
         """Return the verdict of both, and for what has no keyword the words that weighed most."""
         verdict = self.decide(seen, self.opinion.hear(item, seen))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 
+from monitor import __version__
 from monitor.match import aboutness
 from monitor.match.aboutness import LEAD, Mention, Page, Place, in_title
 from monitor.match.blend import Second
@@ -26,6 +28,12 @@ def judge(item: Item, rules: Rules, second: Second | None = None, *, thorough: b
     seen, mentions = examine(item, rules, thorough=thorough, for_second=second is not None)
     verdict = second.on(item, seen) if second and mentions else seen.verdict
     return _placed(verdict, len(item.summary)) if item.text else verdict
+
+
+def rules_key(rules: Rules, second: Second | None = None) -> str:
+    """Return a short hash of all that a verdict follows from beside the item: equal keys, equal verdicts."""
+    basis = (__version__, rules.basis, second and second.basis)
+    return sha256(repr(basis).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def examine(item: Item, rules: Rules, *, thorough: bool = True, for_second: bool = False) -> tuple[Seen, bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from monitor.match.query import Index, Query
 from monitor.match.words import Document, Match
@@ -78,6 +78,21 @@ class Rules:
             rest += [("unmakes", number, query) for query in theme.excluded]
         object.__setattr__(self, "sides", Roles(sides))
         object.__setattr__(self, "rest", Roles(rest))
+
+    @property
+    def basis(self) -> object:
+        """What stands in feeds.yaml, without what was compiled of it."""
+        return _sources(self)
+
+
+def _sources(part: object) -> object:
+    if isinstance(part, Query):
+        return part.source
+    if isinstance(part, tuple):
+        return tuple(map(_sources, part))
+    if isinstance(part, Rules | Company | Theme):
+        return tuple(_sources(getattr(part, one.name)) for one in fields(part) if one.compare)
+    return part
 
 
 class Roles:
