@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from monitor.again import Rematch
     from monitor.explain import Mark
     from monitor.model import Item, Label, Verdict
+    from monitor.settings import Settings
     from monitor.store import Store
     from monitor.tune import Example
 
@@ -47,6 +48,9 @@ def check(
     form: Annotated[
         str, typer.Option("--format", metavar="FORM", help="text, or json: a list of line, column, severity, message.")
     ] = "text",
+    online: Annotated[
+        bool, typer.Option("--online", help="Ask each feed once, too, and say what it answers; store nothing.")
+    ] = False,
 ) -> None:
     """Find every mistake of feeds.yaml and the templates, with its line, and run the themes' examples."""
     from monitor import archive, config, environment, press, remarks
@@ -55,6 +59,10 @@ def check(
 
     if form not in ("text", "json"):
         raise typer.BadParameter("text or json", param_hint="--format")
+    if online and form == "json":
+        raise typer.BadParameter(
+            "json only says what is wrong with the file; it does not go with --online", param_hint="--format"
+        )
     path = file or Paths.config
     raw = read_bytes(path)
     try:
@@ -75,8 +83,15 @@ def check(
             f"{used.path}: {len(used.enabled)} feeds, {len(used.digests)} digests, themes: {themes}; "
             f"second opinion: {used.second_opinion.mode}"
         )
-    if wrong:
-        raise typer.Exit(1)
+    status = _ask_feeds(used) if online else 0
+    if wrong or status:
+        raise typer.Exit(1 if wrong else status)
+
+
+def _ask_feeds(used: Settings) -> int:
+    from monitor import cli_online
+
+    return cli_online.ask_feeds(used)
 
 
 def _tell(found: Mapping[str, Sequence[Fault]], path: Path, raw: bytes, form: str) -> None:

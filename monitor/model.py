@@ -172,13 +172,15 @@ BROKEN = frozenset({Trouble.FAILING, Trouble.PAGE, Trouble.NOTHING, Trouble.PLAC
 class Failure:
     """A feed that could not be used this time, in words for a person.
 
-    `retry_after` is what the server asked for (RFC 9110, 10.2.3), if it did.
+    `retry_after` is what the server asked for (RFC 9110, 10.2.3), if it did; `status` what it answered with, where that
+    is the failure.
     """
 
     reason: str
     retry_after: timedelta | None = None
     seconds: float = 0.0
     trouble: Trouble = Trouble.FAILING
+    status: int = 0
 
 
 Response = Fetched | NotModified | Failure

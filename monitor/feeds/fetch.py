@@ -59,6 +59,8 @@ LOOKUPS_AT_ONCE = 512  # more than feeds under way, so that look-ups that hang k
 KEPT = 128
 """While so many connections are open, no other is kept for a next request: the number of open files has an end."""
 Lookup = Callable[..., list[tuple[Any, ...]]]
+NOT_FOUND = "could not be reached: the host name was not found"
+NOT_PUBLIC = "leads to an address that is not public"
 REDIRECTS = {301, 302, 303, 307, 308}
 PERMANENT = {301, 308}
 
@@ -181,8 +183,10 @@ class Fetcher:
         began = time.monotonic()
         deadline = self._deadline or feed.timeout.total_seconds()
 
-        def failed(reason: str, retry_after: timedelta | None = None, trouble: Trouble = Trouble.FAILING) -> Failure:
-            return Failure(_sound(without_credentials(reason)), retry_after, time.monotonic() - began, trouble)
+        def failed(
+            reason: str, retry_after: timedelta | None = None, trouble: Trouble = Trouble.FAILING, status: int = 0
+        ) -> Failure:
+            return Failure(_sound(without_credentials(reason)), retry_after, time.monotonic() - began, trouble, status)
 
         try:
             async with asyncio.timeout(deadline):
@@ -190,7 +194,7 @@ class Fetcher:
         except TimeoutError:
             return failed(f"no complete answer within {deadline:g} s")
         except _RefusedError as e:
-            return failed(str(e), e.retry_after, e.trouble)
+            return failed(str(e), e.retry_after, e.trouble, e.status)
         except PackedError as e:
             return failed(f"the answer could not be decompressed: {_first_line(e)}")
         except (aiohttp.ClientError, OSError, ValueError, ArithmeticError, AttributeError, TypeError) as e:
@@ -235,6 +239,7 @@ class Fetcher:
                         _status_in_words(answer.status),
                         _retry_after(answer.headers),
                         Trouble.GONE if gone else Trouble.FAILING,
+                        answer.status,
                     )
                 body = await self._body(answer)
                 return Fetched(url, body, headers, time.monotonic() - began, moved)
@@ -395,17 +400,21 @@ class _GuardError(OSError):
     """An address that may not be asked."""
 
     def __init__(self, address: str) -> None:
-        super().__init__(
-            f"leads to an address that is not public: {address} (if it is your own, name it under polling: allow)"
-        )
+        super().__init__(f"{NOT_PUBLIC}: {address} (if it is your own, name it under polling: allow)")
 
 
 class _RefusedError(Exception):
     """An answer that is not a feed: why, and when to come back if the server said so."""
 
-    def __init__(self, reason: str, retry_after: timedelta | None = None, trouble: Trouble = Trouble.FAILING) -> None:
+    def __init__(
+        self,
+        reason: str,
+        retry_after: timedelta | None = None,
+        trouble: Trouble = Trouble.FAILING,
+        status: int = 0,
+    ) -> None:
         super().__init__(reason)
-        self.retry_after, self.trouble = retry_after, trouble
+        self.retry_after, self.trouble, self.status = retry_after, trouble, status
 
 
 def _host(url: str) -> str:
@@ -456,10 +465,14 @@ def _in_words(e: Exception) -> str:
             return str(e)
         case aiohttp.ClientConnectorError(os_error=_GuardError()):
             return str(e.os_error)
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientConnectorSSLError() | ssl.SSLError():
-            return f"no secure connection: {_first_line(e)}"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"no secure connection: {_tls_fault(e.certificate_error)}"
+        case aiohttp.ClientConnectorSSLError():
+            return f"no secure connection: {_tls_fault(e.os_error)}"
+        case ssl.SSLError():
+            return f"no secure connection: {_tls_fault(e)}"
         case aiohttp.ClientConnectorDNSError() | socket.gaierror():
-            return "could not be reached: the host name was not found"
+            return NOT_FOUND
         case aiohttp.ClientConnectorError():
             # asyncio writes its own words into `strerror`, address and all.
             cause = e.os_error
@@ -473,6 +486,12 @@ def _in_words(e: Exception) -> str:
         case aiohttp.InvalidURL():
             return "the address cannot be used"
     return f"{type(e).__name__}: {_first_line(e)}"
+
+
+def _tls_fault(e: BaseException) -> str:
+    """Say what OpenSSL says, without the place in its source: `certificate has expired`, `wrong version number`."""
+    words = getattr(e, "verify_message", "") or (getattr(e, "reason", "") or "").replace("_", " ").lower()
+    return str(words).rstrip(".") or _first_line(e)
 
 
 def _http_fault(e: BaseException) -> str:

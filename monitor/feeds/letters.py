@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import dataclass
 
 import chardet
 
@@ -30,25 +31,51 @@ _ASIAN = ("gb", "big5", "euc", "shift", "cp932", "cp949", "johab", "hz", "iso202
 
 def decode(body: bytes, content_type: str = "") -> str:
     """Read a document as text; what is in no encoding has U+FFFD in the places that cannot be read."""
-    text = _marked(body)
-    if text is None:
-        named = [name for name in _named(body, content_type) if name]
-        text = _strictly(body, named)
-        if text is None:
-            text = _nearly_utf8(body)
-        if text is None:
-            text = body.decode(_likely(body, named), "replace")
-    return text
+    return _read(body, content_type)[0]
 
 
-def _marked(body: bytes) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """How a document is written: `name` is its encoding, `declared` the one that it or its server names, if any.
+
+    `false`: it is not written as declared. `unreadable` counts the places that are in no encoding.
+    """
+
+    name: str
+    declared: str
+    false: bool
+    unreadable: int
+
+
+def letters_of(body: bytes, content_type: str = "") -> Letters:
+    """Say how a document is written, and whether it says so."""
+    text, used = _read(body, content_type)
+    declared = next((label for label in _labels(body, content_type) if label), "")
+    codec = _codec(declared) if declared else "utf"  # what begins with a mark of its own need not say it
+    true = used == codec or (body.isascii() and codec != "") or used.startswith(f"{codec}-")
+    name = declared if declared and true else used.replace("_", "-")
+    return Letters(name.upper(), declared, not true, text.count("\ufffd") - body.count(b"\xef\xbf\xbd"))
+
+
+def _read(body: bytes, content_type: str) -> tuple[str, str]:
+    """Return a document as text, and the codec that it was read by."""
+    named = [name for name in _named(body, content_type) if name]
+    found = _marked(body) or _strictly(body, named) or _nearly_utf8(body)
+    if found:
+        return found
+    likely = _likely(body, named)
+    return body.decode(likely, "replace"), likely
+
+
+def _marked(body: bytes) -> tuple[str, str] | None:
     """Read what says itself that its letters are two or four bytes wide: by a mark, or by zeros around the first."""
     name = next((name for mark, name in _MARKS if body.startswith(mark)), "")
     at = len(body) - len(body[:_START].lstrip(b" \t\r\n\0")) - len(body[_START:])
     if not name and body[at : at + 1] in (b"<", b"{") and body[at + 1 : at + 2] == b"\0":
         width = 4 if body[at + 1 : at + 4] == b"\0\0\0" else 2
         name = f"utf-{8 * width}-{'le' if at % width == 0 else 'be'}"
-    return _with_few_faults(body, name) if name else None
+    text = _with_few_faults(body, name) if name else None
+    return None if text is None else (text, name)
 
 
 def _with_few_faults(body: bytes, name: str) -> str | None:
@@ -58,9 +85,14 @@ def _with_few_faults(body: bytes, name: str) -> str | None:
 
 def _named(body: bytes, content_type: str) -> list[str]:
     """Return the codecs that the document and its server name; the document knows itself better."""
+    return [_codec(label) if label else "" for label in _labels(body, content_type)]
+
+
+def _labels(body: bytes, content_type: str) -> tuple[str, str]:
+    """Return the encodings that the document and its server name, as they write them."""
     written = _DECLARED.search(body[:_START])
     said = _CHARSET.search(content_type)
-    return [_codec(written[1].decode()) if written else "", _codec(said[1]) if said else ""]
+    return written[1].decode("ascii", "replace") if written else "", said[1] if said else ""
 
 
 def _codec(name: str) -> str:
@@ -74,23 +106,23 @@ def _codec(name: str) -> str:
     return _WIDER.get(found, found)
 
 
-def _strictly(body: bytes, named: list[str]) -> str | None:
+def _strictly(body: bytes, named: list[str]) -> tuple[str, str] | None:
     """Read as UTF-8, which other bytes do not come out as by accident, else as what is named."""
     escaped = [name for name in named if name.startswith(("iso2022", "hz"))]
     for name in (*escaped, "utf-8", *named):
         if name != _ANY_BYTE:
             try:
-                return body.decode(name)
+                return body.decode(name), name
             except (ValueError, LookupError):
                 continue
     return None
 
 
-def _nearly_utf8(body: bytes) -> str | None:
+def _nearly_utf8(body: bytes) -> tuple[str, str] | None:
     """Read as UTF-8 what has more letters of it than faults: one stray byte must not garble a feed."""
     text = body.decode("utf-8", "replace")
     faults = text.count("\ufffd")
-    return text if faults < len(text) - len(text.encode("ascii", "ignore")) - faults else None
+    return (text, "utf-8") if faults < len(text) - len(text.encode("ascii", "ignore")) - faults else None
 
 
 def _likely(body: bytes, named: list[str]) -> str:
