@@ -34,8 +34,8 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def since(text: str) -> datetime:
-    """Return the time that `--since` names: so long ago (30d, 12h), or a day (2026-11-01, in UTC).
+def since(text: str, option: str = "--since") -> datetime:
+    """Return the time that an option names: so long ago (30d, 12h), or the start of a day (2026-11-01, in UTC).
 
     Raises:
         BadParameter: it is neither.
@@ -48,7 +48,7 @@ def since(text: str) -> datetime:
         return now() - duration(text)
     except (ValueError, OverflowError):
         words = f"{text!r} is neither a length of time, such as 30d or 12h, nor a day, such as 2026-11-01"
-        raise typer.BadParameter(words, param_hint="--since") from None
+        raise typer.BadParameter(words, param_hint=option) from None
 
 
 def settings() -> Settings:
@@ -90,6 +90,11 @@ def fault(message: str) -> ConfigError:
 def say(line: str) -> None:
     """Tell the person, beside the results."""
     print(line, file=sys.stderr)
+
+
+def in_colours() -> bool:
+    """Tell whether results may be coloured: on a terminal, unless NO_COLOR is set."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
 
 
 def print_table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

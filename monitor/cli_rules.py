@@ -18,6 +18,7 @@ from monitor.cli_common import (
     database,
     desk,
     existing_store,
+    in_colours,
     now,
     print_table,
     progress,
@@ -168,7 +169,7 @@ def _colours() -> Mark:
     """Return how words are marked: in colour on a terminal, in brackets elsewhere."""
     from monitor.explain import in_brackets
 
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+    if not in_colours():
         return in_brackets
     styles = {"company": "1;36", "theme": "1;32", "sign": "33"}
     return lambda kind, words: f"\x1b[{styles[kind]}m{words}\x1b[0m"

@@ -174,5 +174,79 @@ def m007_edits(db: Database) -> None:
     )
 
 
+@migrations()
+def m008_search(db: Database) -> None:
+    """Create the full-text index, and what people browse with Datasette.
+
+    `words` is NULL until it is filled (`Store.index_words`): polling does not wait for it.
+    """
+    items = _table(db, "items")
+    items.add_column("words", str)
+    items.create_index(["published"])
+    db.execute("CREATE INDEX items_unindexed ON items (id) WHERE words IS NULL")
+    _table(db, "told").create_index(["item_id"])
+    for name, select in _VIEWS.items():
+        db.create_view(name, select)
+    make_index(db.conn)
+
+
+def can_search(connection: sqlite3.Connection) -> bool:
+    """Tell whether this SQLite was built with FTS5."""
+    return bool(connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchone())
+
+
+def make_index(connection: sqlite3.Connection) -> None:
+    """Create the full-text index of `items.words` where there is none; an SQLite without FTS5 works on without it.
+
+    Written out, for Datasette finds an index by the very words `content="items"`.
+    """
+    if not can_search(connection):
+        return
+    connection.execute(
+        'CREATE VIRTUAL TABLE IF NOT EXISTS items_fts USING fts5 (words, content="items", content_rowid="id",'
+        " tokenize='porter unicode61')"
+    )
+    connection.execute(
+        "CREATE TRIGGER IF NOT EXISTS items_words_changed AFTER UPDATE OF words ON items"
+        " WHEN old.words IS NOT new.words BEGIN"
+        " INSERT INTO items_fts (items_fts, rowid, words) SELECT 'delete', old.id, old.words WHERE old.words <> '';"
+        " INSERT INTO items_fts (rowid, words) SELECT new.id, new.words WHERE new.words <> '';"
+        " END"
+    )
+    connection.execute(
+        "CREATE TRIGGER IF NOT EXISTS items_words_gone AFTER DELETE ON items WHEN old.words <> '' BEGIN"
+        " INSERT INTO items_fts (items_fts, rowid, words) VALUES ('delete', old.id, old.words); END"
+    )
+
+
+# The views name no feed: its address may hold a password.
+_THEMES = (
+    "(SELECT json_group_array(theme) FROM"
+    " (SELECT theme FROM item_themes WHERE item_id = items.id ORDER BY score DESC, theme)) AS themes"
+)
+_TOLD = "(SELECT group_concat(DISTINCT digest) FROM told WHERE item_id = items.id AND story_id IS NOT NULL) AS told"
+_VIEWS = {
+    "archive": (
+        "SELECT items.id AS number, published, title, summary, link, outlet, language,"  # noqa: S608 (our own words)
+        f" coalesce(covered, 0) AS hit, {_THEMES}, {_TOLD}"
+        " FROM items LEFT JOIN verdicts ON item_id = items.id WHERE title <> '' OR summary <> ''"
+    ),
+    "hits": (
+        f"SELECT items.id AS number, published, title, summary, link, outlet, language, {_THEMES},"  # noqa: S608
+        " coalesce(doubted, 0) AS doubted,"
+        " (SELECT json_group_array(DISTINCT keyword) FROM evidence WHERE item_id = items.id AND clause LIKE 'theme.%')"
+        f" AS keywords, {_TOLD}"
+        " FROM items JOIN verdicts ON item_id = items.id AND covered WHERE title <> '' OR summary <> ''"
+    ),
+    "told_stories": (
+        "SELECT edition_id AS edition, stories.digest, editions.until AS told, position + 1 AS place, stories.title,"
+        " stories.themes, continues IS NOT NULL AS \"update\", items.link, items.outlet, items.language,"
+        " (SELECT count(*) FROM told WHERE told.story_id = stories.id) AS reports"
+        " FROM stories JOIN editions ON editions.id = edition_id JOIN items ON items.id = lead_item_id"
+        " WHERE editions.messages > 0"
+    ),
+}  # fmt: skip
+
+
 def _table(db: Database, name: str) -> Table:
     return db.table(name)

@@ -320,6 +320,41 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """That an edition of a digest showed an item, and until when that edition reached."""
+
+    digest: str
+    edition: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """An item of the archive: what was decided, and where it was told. `likelihood` is the second opinion's, 0 to 1."""
+
+    number: int
+    item: Item
+    verdict: Verdict
+    likelihood: float | None = None
+    told: tuple[Told, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which items of the archive are meant: all where nothing is said.
+
+    The dates are those of publication, `until` not included. An `outlet` is named by a part of its name.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    theme: str = ""
+    outlet: str = ""
+    language: str = ""
+    hits: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Label:
     """What a reader said of an item, with its text, which is kept longer than the item's.
 

@@ -87,3 +87,8 @@ def shipped_config() -> Path:
     """Return the feeds.yaml that came along."""
     checkout = PACKAGE.parent / "feeds.yaml"
     return checkout if checkout.is_file() else PACKAGE / "_feeds.yaml"
+
+
+def datasette() -> str:
+    """Return the metadata with which Datasette shows the archive."""
+    return (PACKAGE / "datasette.json").read_text("utf-8")

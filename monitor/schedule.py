@@ -173,6 +173,7 @@ class Runner:
                 rules = rules_key(self.settings.rules, self._second(store))
                 if rules != self._judged_by and self._judge_again(store):
                     self._judged_by = rules
+                worker.index(store)
         finally:
             self._polled.set()
 
@@ -313,6 +314,7 @@ class Runner:
             gone = worker.tidy(self.settings, store, self.office.clock())
             if gone:
                 log.info("tidied", items=gone)
+            worker.index(store)
 
     @contextmanager
     def _job(self, name: str) -> Any:

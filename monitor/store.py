@@ -22,6 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from monitor import indexed
 from monitor.errors import NewerDatabaseError, StoreError
 from monitor.model import (
     Delivery,
@@ -66,6 +67,7 @@ MIGRATIONS = (
     "m005_kept_editions",
     "m006_manners_and_conditions",
     "m007_edits",
+    "m008_search",
 )
 """What `monitor.migrations` holds, in order: a database that has had all of them is opened without it."""
 
@@ -288,7 +290,7 @@ class Store:
         late = not row[2] and row[1] < _iso(item.first_seen - YOUNG)
         self._run(
             "UPDATE items SET link = ?, title = ?, summary = ?, outlet = ?, language = ?, fingerprint = ?, text = ?,"
-            " backlog = max(backlog, ?) WHERE id = ?",
+            " words = NULL, backlog = max(backlog, ?) WHERE id = ?",
             (
                 item.link, item.title, item.summary, item.outlet, item.language, fingerprint(item), item.text,
                 int(late), row[0],
@@ -889,18 +891,60 @@ class Store:
         }
 
     def tidy(self, before: datetime) -> int:
-        """Forget the texts of items first seen before `before`; return how many.
+        """Forget the texts of items first seen before `before`, and what was taken from them; return how many.
 
         Identity, address and what was told of them stay for ever, so that nothing comes back as new.
         """
+        old = "SELECT id FROM items WHERE first_seen < ? AND (title <> '' OR summary <> '')"
+        if not self._rows(f"{old} LIMIT 1", (_iso(before),)):
+            return 0
+        self._conn.execute("PRAGMA secure_delete = ON")  # not everywhere the default: freed space keeps what it held
         with self._write():
-            old = "SELECT id FROM items WHERE first_seen < ? AND (title <> '' OR summary <> '')"
             self._run(f"DELETE FROM evidence WHERE item_id IN ({old})", (_iso(before),))  # noqa: S608 (fixed text)
-            return self._run(
-                "UPDATE items SET title = '', summary = '', text = ''"
+            self._run(
+                f"UPDATE verdicts SET reason = '', reads_like = '[]' WHERE item_id IN ({old})",  # noqa: S608
+                (_iso(before),),
+            )
+            gone = self._run(
+                "UPDATE items SET title = '', summary = '', text = '', words = ''"
                 " WHERE first_seen < ? AND (title <> '' OR summary <> '')",
                 (_iso(before),),
             )
+            if self.searchable:  # the index only notes what is deleted, until its parts are merged
+                self._run("INSERT INTO items_fts (items_fts) VALUES ('optimize')")
+        self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the log holds the pages of before
+        return gone
+
+    # ------------------------------------------------------------ the full-text index
+
+    @property
+    def searchable(self) -> bool:
+        """True where there is a full-text index; False where SQLite was built without FTS5."""
+        return bool(self._rows("SELECT 1 FROM sqlite_master WHERE name = 'items_fts'"))
+
+    def index_words(self, limit: int = 1_000) -> int:
+        """Fill the index with the words of at most so many items that are not in it yet; return how many."""
+        rows = self._rows("SELECT id, title, summary, outlet FROM items WHERE words IS NULL LIMIT ?", (limit,))
+        if not rows or not self._made_searchable():
+            return 0
+        # Not within the transaction: reading takes longer than writing. What was edited meanwhile has its turn again.
+        read = [
+            (indexed.words(row["title"], row["summary"], row["outlet"]), row["id"], row["title"], row["summary"])
+            for row in rows
+        ]
+        with self._write():
+            change = "UPDATE items SET words = ? WHERE id = ? AND title IS ? AND summary IS ?"
+            return self._conn.executemany(change, read).rowcount
+
+    def _made_searchable(self) -> bool:
+        """Make the index of a database that an SQLite without FTS5 has made, if this one has it."""
+        if self.searchable:
+            return True
+        from monitor import migrations
+
+        with self._write():
+            migrations.make_index(self._conn)
+        return self.searchable
 
 
 @cache

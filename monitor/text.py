@@ -125,6 +125,7 @@ class _Stemmers(threading.local):
 
     def __init__(self) -> None:
         self.english = Stemmer.Stemmer("english")
+        self.porter = Stemmer.Stemmer("porter")
 
 
 _stemmers = _Stemmers()
@@ -142,6 +143,12 @@ def stem(word: str) -> str:
         word = ending.sub(other, word)
     stemmed: str = _stemmers.english.stemWord(word)
     return stemmed
+
+
+def porter(word: str) -> str:
+    """Return the older Porter stem of a word in lower case: what SQLite's `porter` makes of nearly all."""
+    stemmed: str = _stemmers.porter.stemWord(word)
+    return stemmed if len(word) > 2 else word
 
 
 # ---------------------------------------------------------------- tokens

@@ -4,6 +4,7 @@
     digest    hits → stories → edition → press → freeze (one transaction an edition)
     deliver   reclaim → due → begin → send → end (a transaction before and after each attempt)
     tidy      forget the texts of old items
+    index     note the words of new items for the archive's search, some at a time
 
 Every step can be killed and done again: what is not saved is fetched again, what is not frozen is rendered again,
 what was being sent is sent again unchanged.
@@ -26,7 +27,7 @@ from monitor.polling import Clock, poll, troubles_of
 from monitor.settings import Settings
 from monitor.store import FIRST_EDITION, Store
 
-__all__ = ["Clock", "deliver", "digest", "make_edition", "meet_digests", "poll", "tidy", "troubles_of"]
+__all__ = ["Clock", "deliver", "digest", "index", "make_edition", "meet_digests", "poll", "tidy", "troubles_of"]
 
 HEARTBEAT = timedelta(days=7) - timedelta(hours=3)
 """After so long without a mail, `empty: weekly` sends one line; a little short, for days are not of one length."""
@@ -145,3 +146,8 @@ def _send(sender: mail.Sender, delivery: Delivery, store: Store, clock: Clock) -
 def tidy(settings: Settings, store: Store, now: datetime) -> int:
     """Forget the texts that are older than the retention time; return how many."""
     return store.tidy(now - settings.retention)
+
+
+def index(store: Store) -> int:
+    """Make new items searchable, so many at a time that polling does not wait; return how many."""
+    return store.index_words()

@@ -310,6 +310,25 @@ def test_what_was_forgotten_and_returns_is_no_news(desk: Desk) -> None:
     assert desk.told() == []
 
 
+def test_what_was_forgotten_is_neither_found_nor_told_however_it_comes_back(desk: Desk) -> None:
+    """Under its id, under another one, at https instead of http; and the search has forgotten it, too."""
+    plain = replace(NEWS, link=NEWS.link.replace("https://", "http://"))
+    desk.show(plain, OLD)
+    assert desk.told() == [HALTED]
+    worker.index(desk.store)
+    assert desk.rows("SELECT 1 FROM items_fts WHERE items_fts MATCH 'microsoft'")
+    desk.now += 400 * DAY
+    worker.tidy(desk.settings, desk.store, desk.now)
+    for again in (plain, NEWS):
+        assert desk.show(again, OLD) == (0, 0)
+        worker.index(desk.store)
+        assert desk.rows("SELECT 1 FROM items_fts WHERE items_fts MATCH 'microsoft'") == []
+    assert set(desk.rows("SELECT title, summary, words FROM items")) == {("", "", "")}
+    for again in (replace(plain, id="another"), replace(NEWS, id="a third")):
+        desk.show(again, OLD)
+        assert desk.told() == []
+
+
 def test_a_feed_without_dates_that_moved_on_between_two_polls_has_a_gap(desk: Desk) -> None:
     """Nothing of the document before is left."""
     desk.configure(["two"])

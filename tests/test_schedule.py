@@ -140,6 +140,14 @@ def test_a_clock_set_back_makes_no_second_edition(world: World) -> None:
     assert len(world.mails()) == 1
 
 
+def test_what_a_poll_brings_can_be_searched(world: World) -> None:
+    """The worker sees to it, after the poll."""
+    world.publish([NEWS])
+    world.runner.poll()
+    with Store(world.data / "monitor.db") as store:
+        assert len(store._rows("SELECT rowid FROM items_fts WHERE items_fts MATCH 'openai'")) == 1
+
+
 def test_an_edit_is_taken_up_at_the_next_poll(world: World) -> None:
     """A feed added to the file is polled without a restart."""
     world.publish([NEWS])

@@ -52,6 +52,20 @@ def compile_query(source: str) -> Query:
         raise QueryError("too many parentheses or NOTs inside one another") from None
 
 
+def compile_search(source: str) -> Query:
+    """Compile what is typed to search by: a keyword, but words side by side must all be there, wherever they stand.
+
+    Raises:
+        QueryError: with what cannot be read and what to write instead.
+    """
+    if not source.strip():
+        raise QueryError("there is nothing to search for")
+    try:
+        return Query(source, _compiled(_Source(source, rows=False)))
+    except RecursionError:
+        raise QueryError("too many parentheses or NOTs inside one another") from None
+
+
 def _compiled(source: _Source) -> Node:
     try:
         tree = parse(source.joined)
@@ -76,12 +90,13 @@ _WIDE_SIGNS = str.maketrans("（）“”：～＾＊？！＋－＝", '()"":~^*
 class _Source:
     """A keyword as written, and as the parser is given it: rows of bare words quoted.
 
-    `data center AND pause` means `"data center" AND pause`.
+    `data center AND pause` means `"data center" AND pause`. Without `rows` what stands side by side is joined by AND.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, rows: bool = True) -> None:
         self.text = text.translate(_WIDE_SIGNS)
         self.joined = ""
+        self._rows, self._open = rows, True
         self._places: list[tuple[int, int]] = []
         row: list[re.Match[str]] = []
         before = ""
@@ -103,13 +118,13 @@ class _Source:
         self._add(row)
 
     def _add(self, row: list[re.Match[str]]) -> None:
-        quote = '"' if len(row) > 1 else ""
-        for lexeme in row if quote else ():
+        quote = '"' if len(row) > 1 and self._rows else ""
+        for lexeme in row if len(row) > 1 else ():
             if lexeme.group() in ("and", "or", "not"):
                 advice = f"write {lexeme.group().upper()}, or put the words in quotes"
                 raise QueryError(f"{lexeme.group()}: {advice}", lexeme.start())
         for i, lexeme in enumerate(row):
-            self.joined += " " + (quote if i == 0 else "")
+            self.joined += self._and(lexeme.group()) + (quote if i == 0 else "")
             self._places.append((len(self.joined), lexeme.start()))
             word = lexeme.group()
             if lexeme["exact"]:  # ="a b" is "=a =b"
@@ -117,6 +132,12 @@ class _Source:
                 word = f'"{inside}"{word[word.rindex(chr(34)) + 1 :]}'
             self.joined += word
         self.joined += quote
+
+    def _and(self, word: str) -> str:
+        """Return what stands before a lexeme: a space, or AND where only a search would have left it out."""
+        side_by_side = not (self._rows or self._open or word in ("AND", "OR", ")"))
+        self._open = word in (*_OPERATORS, "(", "+", "-") or word.endswith(":")
+        return " AND " if side_by_side else " "
 
     def offset(self, position: int) -> int:
         """Return where in the keyword stands what the parser saw at `position`."""
