@@ -41,12 +41,14 @@ themes:
 """
 
 
-def feed_document(titles: Sequence[str], newest: datetime, name: str = "Example") -> bytes:
-    """An RSS 2.0 document: one item a title, each a minute older than the one before."""
+def feed_document(
+    titles: Sequence[str], newest: datetime, name: str = "Example", apart: timedelta = timedelta(minutes=1)
+) -> bytes:
+    """An RSS 2.0 document: one item a title, each so much older than the one before."""
     items = "".join(
         f"<item><title>{escape(title)}</title><link>https://{name.lower()}.example.com/{hash_of(title)}</link>"
         f"<guid isPermaLink='false'>{name}-{hash_of(title)}</guid>"
-        f"<pubDate>{format_datetime(newest - timedelta(minutes=i))}</pubDate>"
+        f"<pubDate>{format_datetime(newest - i * apart)}</pubDate>"
         f"<description>What {escape(title)} means.</description></item>"
         for i, title in enumerate(titles)
     )

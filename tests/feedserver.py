@@ -42,19 +42,26 @@ class Request:
 
 @dataclass
 class FeedServer:
-    """`requests` are in order of arrival. With `tls` the certificate is one that nobody trusts."""
+    """`requests` are in order of arrival. With `tls` the certificate is one that nobody trusts.
+
+    `context` brings one of its own; `otherwise` answers paths that nothing was said of.
+    """
 
     tls: bool = False
     host: str = "127.0.0.1"
     requests: list[Request] = field(default_factory=list)
+    context: ssl.SSLContext | None = None
+    otherwise: Act | None = None
 
     def __enter__(self) -> Self:
         self._acts: dict[str, Act] = {}
         self._closing = Event()
         self._server = _Server((self.host, 0), self._handler())
+        context = self.context
         if self.tls:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             trustme.CA().issue_cert(self.host).configure_cert(context)
+        if context:
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         return self
@@ -142,7 +149,7 @@ class FeedServer:
                 outer.requests.append(Request(self.path, {name.lower(): value for name, value in self.headers.items()}))
                 # A client that has gone is what many of these tests are about.
                 with suppress(ConnectionError):
-                    outer._acts.get(self.path, _not_found)(self)
+                    outer._acts.get(self.path, outer.otherwise or _not_found)(self)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name in the base class)
                 """Say nothing."""

@@ -21,10 +21,14 @@ PASSWORD = "secret"
 
 @dataclass
 class MailServer:
-    """`faults` answer MAIL, RCPT or DATA instead of the server; `received` are the messages that it took."""
+    """`faults` answer MAIL, RCPT or DATA instead of the server; `received` are the messages that it took.
+
+    With `tls` it wants STARTTLS and a login, and has a certificate for `names`.
+    """
 
     folder: Path
     tls: bool = False
+    names: tuple[str, ...] = ("localhost", "127.0.0.1")
     faults: dict[str, Callable[[str], str]] = field(default_factory=dict)
     received: list[tuple[str, EmailMessage]] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
@@ -44,7 +48,7 @@ class MailServer:
             self.ca_file = self.folder / "ca.pem"
             authority.cert_pem.write_to_path(self.ca_file)
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-            authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
+            authority.issue_cert(*self.names).configure_cert(context)
             options = {
                 "tls_context": context,
                 "require_starttls": True,

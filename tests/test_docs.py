@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer.main
 
 from monitor import __version__, cli, config, environment
+from monitor.errors import QueryError
 from monitor.match.aboutness import POINTS
+from monitor.match.rules import Company, Rules, Theme
 from monitor.match.syntax import compile_query
 from monitor.match.words import Document
 from monitor.text import read
 from tests.builders import ROOT
+from tests.pages import PAGES, spans, tables
+from tests.stranger import NOT_YET_HERE
 
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -35,18 +40,30 @@ def test_every_command_is_in_the_readme_and_nothing_else() -> None:
     assert table == command_names()
 
 
-def test_every_command_in_the_examples_exists() -> None:
-    """Nobody copies a line that cannot work."""
-    used = set(re.findall(r"^(?:docker exec monitor )?monitor (feeds [a-z]+|[a-z-]+)", README, re.M))
-    assert used
-    assert used <= command_names()
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_and_option_that_a_page_names_exists(page: Path) -> None:
+    """Within lines and in the table of commands; blocks are run by tests/test_examples.py."""
+    named = [code for code in spans(page) if re.match(r"(?:MONITOR_\w+=\S+ )?monitor [a-z]", code)]
+    assert [f"{code}: {fault}" for code in named if (fault := fault_of_command(code))] == []
 
 
-def test_what_the_readme_shows_of_explain_is_what_it_says() -> None:
-    """The shipped rules judge the example as printed."""
-    [(title, printed)] = re.findall(r'^\$ monitor explain --title "([^"]+)"\n(.+)$', README, re.M)
-    verdict = config.try_title(config.load(ROOT / "feeds.yaml").rules, title)
-    assert printed == f"not a hit: {verdict.reason}"
+def fault_of_command(code: str) -> str:
+    """Return what the program does not know of a command as it is named: `monitor digest [NAME] --preview`."""
+    words = re.sub(r"[\[\]]", " ", code[code.index("monitor ") :]).split()[1:]
+    command: Any = typer.main.get_command(cli.app)
+    if set(words) & set(NOT_YET_HERE) and words[0] != "feeds":
+        return ""
+    allowed = {option for param in command.params for option in param.opts}
+    while words and getattr(command, "commands", None):
+        word = words.pop(0)
+        if word in allowed:
+            words = words[1:]  # its value
+        elif word in command.commands:
+            command = command.commands[word]
+        else:
+            return f"there is no command {word}"
+    allowed |= {option for param in command.params for option in param.opts} | {"--help"}
+    return ", ".join(f"there is no option {word}" for word in words if word.startswith("--") and word not in allowed)
 
 
 def test_every_setting_of_the_environment_is_in_the_readme() -> None:
@@ -60,36 +77,72 @@ def test_every_make_target_in_the_readme_exists() -> None:
     assert {"run", "test", "demo"} <= set(re.findall(r"`?make ([a-z]+)", README)) <= targets
 
 
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_that_a_page_links_is_there(page: Path) -> None:
     """No dead link within the repository."""
     links = re.findall(r"\]\((?!http)([^)#]+)\)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
-def keyword_rows() -> list[tuple[str, str, str]]:
-    """Return the rows of docs/keywords.md: keyword, texts in which it is found, texts in which it is not."""
-    text = (ROOT / "docs" / "keywords.md").read_text("utf-8")
-    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \|$", text, re.M)
-    assert len(rows) > 25
-    return rows
+def rows(head: str) -> list[list[str]]:
+    """Return the rows of all tables of the pages about keywords that have a column of this name."""
+    pages = (ROOT / "README.md", ROOT / "docs" / "keywords.md")
+    return [row for page in pages for heads, some in tables(page) if head in heads for row in some]
 
 
-@pytest.mark.parametrize(("keyword", "found", "missed"), keyword_rows())
-def test_the_examples_of_the_keyword_language_are_true(keyword: str, found: str, missed: str) -> None:
+def code_in(cell: str) -> list[str]:
+    """Return what stands in code in a cell."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def as_document(example: str) -> Document:
+    """Read an example: a title, unless `*summary:*`, `*by an outlet:*` or `*in a language:*` stand before it."""
+    tag, text = re.fullmatch(r"(?:\*([^*]+):\* )?(.+)", example.replace("**", ""), re.S).groups()  # type: ignore[union-attr]
+    kind, _, name = (tag or "title").partition(" ")
+    language = {"Chinese": "zh", "English": "en"}[name] if kind == "in" else ""
+    return Document({"summary" if kind == "summary" else "title": read(text)}, name if kind == "by" else "", language)
+
+
+@pytest.mark.parametrize("row", rows("found in"), ids=lambda row: row[0])
+def test_the_examples_of_the_keyword_language_are_true(row: list[str]) -> None:
     """Each row does what it says, and what is printed bold is what is found."""
+    [keyword] = code_in(row[0])
     query = compile_query(keyword)
-    for example in found.split("; "):
-        text = example.replace("**", "")
-        match = query.match(Document({"title": read(text)}))
-        assert match is not None, text
-        assert sorted({text[start:end] for _, start, end in match.spans}) == sorted(
-            set(re.findall(r"\*\*(.+?)\*\*", example))
-        )
-    for text in missed.split("; "):
-        assert query.match(Document({"title": read(text)})) is None, text
+    for example in row[-2].split("; "):
+        document = as_document(example)
+        match = query.match(document)
+        assert match is not None, example
+        bold = set(re.findall(r"\*\*(.+?)\*\*", example))
+        assert {document.texts[field].original[start:end] for field, start, end in match.spans} == bold
+    for example in row[-1].split("; "):
+        assert query.match(as_document(example)) is None, example
+
+
+@pytest.mark.parametrize("row", rows("keywords of a theme"), ids=lambda row: f"{row[0]} | {row[1]}")
+def test_the_examples_of_weights_are_true(row: list[str]) -> None:
+    """Points and verdict of a theme that has just these keywords."""
+    keywords, text, points, given = row
+    theme = Theme("one", tuple(map(compile_query, code_in(keywords))))
+    rules = Rules((Company("a", (compile_query("a"),)),), (), (theme,))
+    title, summary = ("", text.removeprefix("*summary:* ")) if text.startswith("*") else (text, "")
+    verdict = config.try_title(rules, title, summary)
+    assert [f"{score:g}" for _, score in (*verdict.themes, *verdict.near)] == [points]
+    assert bool(verdict.themes) is (given == "yes")
+
+
+@pytest.mark.parametrize("row", rows("refused"), ids=lambda row: row[0])
+def test_what_is_refused_is_refused_and_what_is_to_be_written_is_not(row: list[str]) -> None:
+    """The advice can be followed."""
+    with pytest.raises(QueryError):
+        compile_query(*code_in(row[0]))
+    compile_query(*code_in(row[2]))
+
+
+def test_the_pages_show_enough_of_the_keyword_language() -> None:
+    """No table slips through the net."""
+    assert len(rows("found in")) > 40
+    assert rows("keywords of a theme")
+    assert rows("refused")
 
 
 def test_every_sign_is_explained() -> None:
