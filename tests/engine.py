@@ -167,8 +167,8 @@ def _compose(words: list[str]) -> Iterator[str]:
         yield from _command(names[3:] if names[2:3] == ["monitor"] else names[2:])
 
 
-def compose_faults(tree: Any, folder: Path) -> Iterator[str]:
-    """Yield what is wrong with a compose file whose paths start at `folder`."""
+def compose_faults(tree: Any, folder: Path | None = None) -> Iterator[str]:
+    """Yield what is wrong with a compose file; whether its files are there, if it is known where it stands."""
     volumes = set(tree.get("volumes") or ())
     for name, service in tree["services"].items():
         yield from (f"services.{name}: {key} is not known" for key in set(service) - SERVICE_KEYS)
@@ -177,11 +177,11 @@ def compose_faults(tree: Any, folder: Path) -> Iterator[str]:
         image = service.get("image", "")
         if "build" not in service and image != OURS and not STRANGERS.fullmatch(image):
             yield f"services.{name}: whose image is {image}?"
-        if "build" in service and not (folder / str(service["build"]) / "Dockerfile").exists():
+        if folder and "build" in service and not (folder / str(service["build"]) / "Dockerfile").exists():
             yield f"services.{name}: no Dockerfile in {service['build']}"
         for mount in service.get("volumes", ()):
             source = mount.split(":")[0]
-            if source.startswith((".", "/")) and not (folder / source).exists():
+            if folder and source.startswith((".", "/")) and not (folder / source).exists():
                 yield f"services.{name}: {source} is mounted and is not there"
             if not source.startswith((".", "/")) and source not in volumes:
                 yield f"services.{name}: the volume {source} is declared nowhere"

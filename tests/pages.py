@@ -12,9 +12,9 @@ from markdown_it import MarkdownIt
 from tests.builders import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MARKS = ("wrong", "exit", "file", "append to")
+MARKS = ("wrong", "exit", "file", "append to", "into")
 """Comments above a block, which no reader sees: what is wrong with it, the status with which it ends, the file that it
-is or goes into."""
+is, is added to, or replaces parts of."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ EDITED = ("feeds.yaml", "templates")
 READY = re.compile(r"\bpolled\b|nothing was sent or marked|Uvicorn running")
 BEGUN, SOON = re.compile(r"digests go to"), 5.0
 """A worker says this when it begins, and nothing more while no feed is due: so many seconds later it is ready too."""
-LONGEST = 60.0
+LONGEST = 120.0
 """Seconds for what is ended when it is ready."""
 CHEAP_TARGETS = "demo|run"
 
@@ -135,7 +135,7 @@ class Stranger:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=600,
             check=False,
         )
         return Result(done.returncode, done.stdout)

@@ -4,7 +4,9 @@ How a block is tested goes by its language; one of a language that is not here f
 
     yaml        a whole feeds.yaml, or a part of one that is laid over a small one; then examples: must come true.
                 A compose file is held against Dockerfile and folder. `<!-- wrong: words -->` above a block: it is
-                refused with these words. `<!-- file: NAME -->`: the reader saves it so; `<!-- append to: NAME -->`
+                refused with these words (`…`: with any). `<!-- file: NAME -->`: the reader saves it so;
+                `<!-- append to: NAME -->`: adds it at the end; `<!-- into: NAME -->`: puts it in place of what has
+                the same keys there
     sh          typed by tests/stranger.py, all blocks of a page in one go; `<!-- exit: 1 -->` where the last command
                 of a block ends so
     none        lines after `$ ` are typed, and what follows them is what they print; a block without such lines shows
@@ -19,7 +21,6 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -31,17 +32,21 @@ from filelock import FileLock
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
+from ruamel.yaml.error import YAMLError
 
 from monitor import config, schema
 from monitor.errors import ConfigError
-from tests.builders import ROOT, config_text
+from tests.builders import config_text
 from tests.engine import compose_faults
 from tests.internet import Internet
 from tests.pages import PAGES, Block, blocks
 from tests.stranger import NOT_YET_HERE, Result, Stranger
 
 SHELL = ("sh", "bash", "shell", "console")
+WRITTEN = {"file", "append to", "into"}
 READ = {"json": json.loads, "toml": tomllib.loads}
+NO_WORDS = "\0"
+"""What no refusal says."""
 AT_HAND = {
     "subscriptions.opml": '<opml version="2.0"><body><outline type="rss" xmlUrl="https://example.org/feed"/></body></opml>',
 }
@@ -59,9 +64,15 @@ def yaml_blocks() -> list[Block]:
 @pytest.mark.parametrize("block", yaml_blocks(), ids=str)
 def test_every_yaml_block_is_understood(block: Block) -> None:
     """As a whole file or as a part of one; what is shown as wrong is refused in the words that the page expects."""
-    tree = YAML().load(block.text)
+    try:
+        tree = YAML().load(block.text)
+    except YAMLError:
+        with pytest.raises(ConfigError) as refusal:
+            config.understood(Path(block.page), block.text.encode())
+        assert shows(f"…{block.marks.get('wrong', NO_WORDS)}…", _one_line(str(refusal.value)))
+        return
     if isinstance(tree, dict) and "services" in tree:
-        assert list(compose_faults(tree, ROOT)) == []
+        assert list(compose_faults(tree)) == []  # whether files are there is asked when it is used
         return
     refusals = []
     for text in whole_files(tree, block.text):
@@ -74,8 +85,12 @@ def test_every_yaml_block_is_understood(block: Block) -> None:
         assert "wrong" not in block.marks, "the page shows it as wrong, and nothing is"
         return
     assert refusals, "neither a feeds.yaml nor any part of one"
-    wanted = block.marks.get("wrong", "\0")
-    assert any(wanted in refusal for refusal in refusals), "\n".join(refusals)
+    wanted = f"…{block.marks.get('wrong', NO_WORDS)}…"
+    assert any(shows(wanted, _one_line(refusal)) for refusal in refusals), "\n".join(refusals)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def whole_files(tree: Any, text: str) -> Iterator[str]:
@@ -174,9 +189,20 @@ def polled(tmp_path_factory: pytest.TempPathFactory, internet: Internet) -> Path
 
 def typed(page: Path) -> list[Block]:
     """The blocks of a page that matter to a reader who types along."""
-    return [
-        block for block in blocks(page) if block.language in (*SHELL, "") or {"file", "append to"} & set(block.marks)
-    ]
+    return [block for block in blocks(page) if block.language in (*SHELL, "") or WRITTEN & set(block.marks)]
+
+
+def write(block: Block, stranger: Stranger) -> None:
+    """Do with a block what the page says that is to be done with it."""
+    [(how, name)] = ((mark, text) for mark, text in block.marks.items() if mark in WRITTEN)
+    path = stranger.home / name
+    before = path.read_text("utf-8") if how != "file" else ""
+    if how == "into":
+        for key in YAML().load(block.text):
+            before = re.sub(rf"^{key}:.*\n(?:[ #].*\n|\n)*", "", before, flags=re.M)
+        path.write_text(block.text + before, encoding="utf-8")
+    else:
+        path.write_text(before + block.text, encoding="utf-8")
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=lambda page: page.name)
@@ -188,11 +214,8 @@ def test_every_shell_block_does_what_the_page_says(
         shutil.copytree(polled, stranger.home / "data")
     last = Result(0, "")
     for block in typed(page):
-        if name := block.marks.get("file"):
-            (stranger.home / name).write_text(block.text, encoding="utf-8")
-        elif name := block.marks.get("append to"):
-            with (stranger.home / name).open("a", encoding="utf-8") as file:
-                file.write(block.text)
+        if WRITTEN & set(block.marks):
+            write(block, stranger)
         elif block.language == "" and not re.search(r"^\$ ", block.text, re.M):
             assert shows(f"…\n{block.text}…", last.output), f"{block} is no part of:\n{last.output}"
         elif block.language == "":
@@ -306,9 +329,3 @@ def test_what_is_not_yet_here_is_not_here() -> None:
     # `feeds export` is another command than `export`.
     top = words_of_the_program() - {"export"}
     assert set(NOT_YET_HERE) & top == set()
-
-
-def test_the_makefile_has_the_targets_that_are_not_run() -> None:
-    """`make -n` of a target that needs minutes or the network says what it would do."""
-    done = subprocess.run(["make", "-n", "extras"], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0
