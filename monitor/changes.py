@@ -50,6 +50,15 @@ def in_words(found: Sequence[Change]) -> str:
     return "; ".join(map(str, found)) or "only comments or layout"
 
 
+def counts(found: Sequence[Change]) -> dict[str, int]:
+    """Return how many of each kind, by names that do not depend on the file: `feeds_added`, `keywords_removed`."""
+    kinds: Counter[str] = Counter()
+    for change in found:
+        part, _, how = change.what.rpartition(" ")
+        kinds[f"{part.partition(' of ')[0]}_{how}".replace(" ", "_")] += len(change.names)
+    return dict(kinds)
+
+
 def _feeds(old: Sequence[Feed], new: Sequence[Feed]) -> Iterator[Change]:
     both = {feed.url for feed in old} & {feed.url for feed in new}
     often = Counter(feed.name for feeds in (old, new) for feed in feeds if feed.url not in both)

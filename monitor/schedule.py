@@ -513,5 +513,4 @@ def _gone(old: Settings, new: Settings) -> set[str]:
 
 def _log_changes(event: str, old: Settings, new: Settings) -> None:
     found = changes.changes(old, new)
-    counts = {change.what.replace(" ", "_"): len(change.names) for change in found}
-    log.info(event, what=changes.in_words(found), **counts)
+    log.info(event, what=changes.in_words(found), **changes.counts(found))

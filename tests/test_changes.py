@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor import config
-from monitor.changes import changes, in_words
+from monitor.changes import changes, counts, in_words
 from monitor.settings import Settings
 from tests.builders import config_text
 
@@ -78,3 +78,13 @@ def test_nothing_differs_from_itself() -> None:
     shipped = Path(__file__).parent.parent / "feeds.yaml"
     assert changes(read(BEFORE), read(BEFORE)) == ()
     assert changes(config.load(shipped), config.load(shipped)) == ()
+
+
+def test_machines_are_given_figures_whose_names_are_always_the_same() -> None:
+    """Keywords of all themes are one figure."""
+    text = BEFORE.replace("[AGI]", "[AGI, ASI]").replace("[rival]", "[foe, enemy]").replace("Nadella", "Suleyman")
+    assert counts(changes(read(BEFORE), read(text))) == {
+        "hints_added": 1, "hints_removed": 1, "keywords_added": 3, "keywords_removed": 1,
+    }  # fmt: skip
+    other = BEFORE.replace("feeds:", "retention: 30d\nfeeds:")
+    assert counts(changes(read(BEFORE), read(other))) == {"other_settings_changed": 1}
