@@ -27,6 +27,7 @@ RUN groupadd --gid 10001 app \
 COPY --from=build /opt/venv /opt/venv
 # To be replaced by bind mounts: these are what people edit.
 COPY feeds.yaml /app/feeds.yaml
+COPY docs/feeds.schema.json /app/docs/feeds.schema.json
 COPY templates/ /app/templates/
 WORKDIR /app
 USER 10001:10001

@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test extras fulltext model model-check likeness eval bench points pictures lint locks clean
+.PHONY: help run demo test extras fulltext model model-check likeness eval bench points pictures docs lint locks clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -45,6 +45,9 @@ bench: $(VENV)/.bench  ## how fast items are judged and joined into stories, and
 
 pictures: $(VENV)/.dev  ## the pictures of docs/pictures, from the demo's news (needs Chromium)
 	@$(BIN)/python bench/pictures.py
+
+docs: $(VENV)/.dev  ## docs/feeds.schema.json and docs/configuration.md, from the models of feeds.yaml
+	@$(BIN)/python bench/reference.py
 
 points: $(VENV)/.bench  ## the points of the signs, fitted anew on labels/tuning, beside the shipped ones
 	@$(BIN)/python bench/points.py

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,14 +23,26 @@ class MailSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=f"{PREFIX}SMTP_", extra="ignore", env_ignore_empty=True)
 
-    host: str = ""
-    port: int = Field(default=0, ge=0, le=65535)
-    user: str = ""
-    password: str = Field(default="", repr=False)
-    password_file: str = ""
-    security: Literal["starttls", "tls", "plain"] = "starttls"
-    ca_file: str = ""
-    sender: Mailbox = Field(default="monitor@rift-monitor.invalid", validation_alias=f"{PREFIX}SMTP_FROM")
+    host: str = Field(
+        "", description="The mail server. Without it, digests are written to `outbox/` in the data folder."
+    )
+    port: int = Field(
+        0, ge=0, le=65535, description="Its port. Without it, 587 with starttls, 465 with tls, 25 with plain."
+    )
+    user: str = Field("", description="The user name, if the server wants one.")
+    password: str = Field("", repr=False, description="The password, if the server wants one.")
+    password_file: str = Field("", description="A file that holds the password; in place of `MONITOR_SMTP_PASSWORD`.")
+    security: Literal["starttls", "tls", "plain"] = Field(
+        "starttls", description="`starttls`, `tls` or `plain`. It never falls back to plain by itself."
+    )
+    ca_file: str = Field(
+        "", description="The certificate authority of a server with a private one. Without it, the system's."
+    )
+    sender: Mailbox = Field(
+        "monitor@rift-monitor.invalid",
+        validation_alias=f"{PREFIX}SMTP_FROM",
+        description="The address that the mail comes from; readers write to it. Needed with a server.",
+    )
 
     @property
     def to_files(self) -> bool:
@@ -88,7 +101,7 @@ def _mail_faults(mail: MailSettings) -> Iterable[Fault]:
         yield Fault(f"{PREFIX}SMTP_CA_FILE: {mail.ca_file}: not found")
 
 
-def _variable(loc: Sequence[str | int]) -> str:
+def _variable(loc: Sequence[object]) -> str:
     name = str(loc[0]).upper() if loc else ""
     return name if name.startswith(PREFIX) else f"{PREFIX}SMTP_{name}"
 
@@ -111,10 +124,26 @@ def metrics_port(environ: Mapping[str, str]) -> int | None:
     return int(text)
 
 
-_SMTP = ("HOST", "PORT", "USER", "PASSWORD", "PASSWORD_FILE", "SECURITY", "CA_FILE", "FROM")
-KNOWN_VARIABLES = {f"{PREFIX}{name}" for name in ("CONFIG", "DATA", "LOG", "METRICS_PORT")} | {
-    f"{PREFIX}SMTP_{name}" for name in _SMTP
-}
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable that is read, in words for people; `default` is empty where there is none."""
+
+    name: str
+    meaning: str
+    default: str = ""
+
+
+VARIABLES = (
+    Variable("MONITOR_CONFIG", "The feeds.yaml to use; the same as `--config`.", "feeds.yaml"),
+    Variable("MONITOR_DATA", "The folder of the database and the outbox; the same as `--data`.", "data"),
+    *(
+        Variable(_variable((info.validation_alias or name,)), info.description or "", str(info.default or ""))
+        for name, info in MailSettings.model_fields.items()
+    ),
+    Variable("MONITOR_METRICS_PORT", "A port for Prometheus. Without it, no metrics."),
+    Variable("MONITOR_LOG", "`text`, `json`, or `auto`: text on a terminal, JSON elsewhere.", "auto"),
+)
+KNOWN_VARIABLES = {variable.name for variable in VARIABLES}
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

@@ -92,3 +92,9 @@ def shipped_config() -> Path:
 def datasette() -> str:
     """Return the metadata with which Datasette shows the archive."""
     return (PACKAGE / "datasette.json").read_text("utf-8")
+
+
+def shipped_schema() -> Path:
+    """Return the JSON Schema of feeds.yaml that came along."""
+    checkout = PACKAGE.parent / "docs" / "feeds.schema.json"
+    return checkout if checkout.is_file() else PACKAGE / "_schema.json"

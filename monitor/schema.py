@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from datetime import timedelta
 from email.headerregistry import Address
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core.core_schema import no_info_after_validator_function
+from typing_extensions import TypeAliasType
 
-from monitor import slots
+from monitor import forms, slots
 from monitor.errors import QueryError
 from monitor.faults import KeywordError, nearest
 from monitor.feeds.guard import as_network
@@ -188,27 +191,32 @@ def _meant_duration(text: str) -> str:
     return f"{round(float(f'{found[1]}.{found[3]}') * smaller[0])}{smaller[1]}" if smaller else ""
 
 
-def _between(shortest: timedelta, longest: timedelta, words: str) -> AfterValidator:
-    def check(value: timedelta) -> timedelta:
-        if not shortest <= value <= longest:
-            raise ValueError(f"must be {words}")
+@dataclass(frozen=True, slots=True)
+class _Lasting(forms.Lasting):
+    """Checks it too."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        """Check what is read as a length of time."""
+        return no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: timedelta) -> timedelta:
+        if not self.shortest <= value <= self.longest:
+            raise ValueError(f"must be from {forms.written(self.shortest)} to {forms.written(self.longest)}")
         return value
 
-    return AfterValidator(check)
 
-
-ZoneName = Annotated[str, AfterValidator(_zone)]
-WebAddress = Annotated[str, AfterValidator(_address)]
-Mailbox = Annotated[str, AfterValidator(mailbox)]
+ZoneName = Annotated[str, AfterValidator(_zone), WithJsonSchema(forms.ZONE)]
+WebAddress = Annotated[str, AfterValidator(_address), WithJsonSchema(forms.ADDRESS)]
+Mailbox = Annotated[str, AfterValidator(mailbox), WithJsonSchema(forms.MAILBOX)]
 Duration = Annotated[timedelta, BeforeValidator(duration)]
-Interval = Annotated[Duration, _between(timedelta(minutes=1), timedelta(days=30), "from 1m to 30d")]
+Interval = Annotated[Duration, _Lasting(timedelta(minutes=1), timedelta(days=30))]
 OwnInterval = Annotated[  # None is what is not there; an empty line is a fault
-    timedelta | None, BeforeValidator(duration), _between(timedelta(minutes=1), timedelta(days=30), "from 1m to 30d")
+    timedelta | None, BeforeValidator(duration), _Lasting(timedelta(minutes=1), timedelta(days=30))
 ]
-Timeout = Annotated[Duration, _between(timedelta(seconds=1), timedelta(minutes=5), "from 1s to 5m")]
-Spacing = Annotated[Duration, _between(timedelta(0), timedelta(minutes=1), "from 0s to 1m")]
-Stale = Annotated[Duration, _between(timedelta(days=1), timedelta(days=3650), "from 1d to 3650d")]
-Retention = Annotated[Duration, _between(timedelta(days=7), timedelta(days=36500), "from 7d to 36500d")]
+Timeout = Annotated[Duration, _Lasting(timedelta(seconds=1), timedelta(minutes=5))]
+Spacing = Annotated[Duration, _Lasting(timedelta(0), timedelta(minutes=1))]
+Stale = Annotated[Duration, _Lasting(timedelta(days=1), timedelta(days=3650))]
+Retention = Annotated[Duration, _Lasting(timedelta(days=7), timedelta(days=36500))]
 
 
 def _header(name: str) -> str:
@@ -233,6 +241,8 @@ def _in_quotes(value: Any) -> Any:
 
 HeaderValue = Annotated[str, BeforeValidator(_in_quotes), AfterValidator(_one_line)]
 HeaderName = Annotated[str, AfterValidator(_header)]
+Headers = Annotated[dict[HeaderName, HeaderValue], WithJsonSchema(forms.headers(sorted(_OWN_HEADERS)))]
+OneLine = Annotated[str, AfterValidator(_one_line), WithJsonSchema(forms.ONE_LINE)]
 
 
 _OWN = (
@@ -253,7 +263,7 @@ def _own(entry: str) -> str:
     return entry
 
 
-OwnAddress = Annotated[str, AfterValidator(_own)]
+OwnAddress = Annotated[str, AfterValidator(_own), WithJsonSchema(forms.OWN_ADDRESS)]
 
 
 def _keyword(text: str) -> str:
@@ -273,7 +283,12 @@ def _as_written(value: Any) -> Any:
 
 
 Threshold = Annotated[float, Field(gt=0, le=100)]
-Keyword = Annotated[str, BeforeValidator(_as_written), AfterValidator(_keyword)]
+Likelihood = Annotated[float, Field(gt=0, lt=1)]
+InLanguages = Annotated[dict[Literal["en", "zh"], str], WithJsonSchema(forms.IN_LANGUAGES)]
+Keyword = TypeAliasType(
+    "Keyword",
+    Annotated[str, BeforeValidator(_as_written), AfterValidator(_keyword), WithJsonSchema(forms.KEYWORD)],
+)
 
 
 def _cron(line: str) -> str:
@@ -337,6 +352,7 @@ def language_tag(word: str) -> str:
 
 
 # ---------------------------------------------------------------- the file
+# What stands as `description` is what people read of a key: in their editor, in docs/configuration.md.
 
 
 class _Part(BaseModel):
@@ -344,37 +360,117 @@ class _Part(BaseModel):
 
 
 class FeedPart(_Part):
-    """One entry under `feeds`: an address alone, or these keys."""
+    """One feed: its address alone, or these keys."""
 
-    url: WebAddress
-    name: str = ""
-    language: str = ""
-    timezone: Annotated[str, AfterValidator(lambda name: name and _zone(name))] = ""
-    every: OwnInterval = None
-    user_agent: Annotated[str, AfterValidator(_one_line)] = ""
-    headers: dict[HeaderName, HeaderValue] = {}
-    timeout: Timeout = timedelta(seconds=30)
-    enabled: bool = True
-    weight: Annotated[float, Field(ge=0, le=100)] = 1.0
-    fulltext: bool = False
+    url: WebAddress = Field(
+        description="The address of the feed: RSS, RDF, Atom or JSON Feed. `monitor feeds find SITE` finds it.",
+    )
+    name: str = Field(
+        "",
+        description="What the feed is called in digests and lists. Without it, the title that it gives itself.",
+        examples=["The Verge"],
+    )
+    language: str = Field(
+        "",
+        description="The language of its texts, such as `en` or `zh`. Without it, each text's own is told from its "
+        "characters and from what the feed declares.",
+        examples=["en", "zh"],
+    )
+    timezone: Annotated[str, AfterValidator(lambda name: name and _zone(name)), WithJsonSchema(forms.ZONE_OR_NONE)] = (
+        Field("", description="The time zone of those of its dates that name none. Without it, UTC.")
+    )
+    every: OwnInterval = Field(
+        None,
+        description="How often the feed is asked. Without it, at its own pace: more often while it brings news, "
+        "between `shortest` and `longest` of `polling`.",
+        examples=["20m", "1h", "1d"],
+    )
+    user_agent: OneLine = Field(
+        "",
+        description="What we call ourselves to this feed (User-Agent), for servers that refuse our own name.",
+        examples=["Mozilla/5.0 (compatible)"],
+    )
+    headers: Headers = Field(
+        {},
+        description="Further headers of the request. They go to the feed's own host only, not to where it redirects. "
+        "Secrets do not belong here.",
+        examples=[{"Accept-Language": "zh-CN"}],
+    )
+    timeout: Timeout = Field(
+        timedelta(seconds=30), description="How long the whole answer may take, redirects included."
+    )
+    enabled: bool = Field(True, description="`false` keeps the feed in the file and does not ask it.")
+    weight: Annotated[float, Field(ge=0, le=100)] = Field(
+        1.0,
+        description="Of several reports of one event, the one of the feed with the greatest weight is shown. Less than "
+        "1 suits aggregators, whose links lead elsewhere first.",
+        examples=[0.5, 2],
+    )
+    fulltext: bool = Field(
+        False,
+        description="Judge the pages of new articles too, where the site's robots.txt lets us read them. Needs the "
+        "extra `fulltext` (`make fulltext`); without it, summaries are judged.",
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _address_alone(cls, value: Any) -> Any:
         return {"url": value} if isinstance(value, str) else value
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """Allow an address alone."""
+        return {"anyOf": [forms.ADDRESS, handler(schema)]}
+
+
+_A_DIGEST = {"name": "${1:morning}", "to": ["${2:you@example.com}"], "at": "07:30", "timezone": "${3:UTC}"}
+
 
 class DigestPart(_Part):
-    """One entry under `digests`."""
+    """One digest: who is told, when, and of what. Either `at` or `cron` says when."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=40)
-    to: list[Mailbox] = Field(min_length=1)
-    at: Annotated[str, AfterValidator(_time_of_day)] = ""
-    cron: Annotated[str, AfterValidator(_cron)] = ""
-    timezone: ZoneName = "UTC"
-    language: Literal["en", "zh"] = "en"
-    themes: list[str] = []
-    empty: Literal["skip", "send", "weekly"] = "skip"
+    model_config = ConfigDict(
+        json_schema_extra={**forms.either("at", "cron", "07:30"), **forms.snippet("digest", _A_DIGEST)}
+    )
+
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
+        max_length=40,
+        description="What the digest is called: in commands (`monitor digest NAME`) and file names. Letters, digits, - "
+        "and _. Under another name it is a new digest, which does not know what the old one told.",
+        examples=["morning"],
+        json_schema_extra={"patternErrorMessage": "a name may hold only letters, digits, - and _"},
+    )
+    to: list[Mailbox] = Field(
+        min_length=1, description="The mail addresses that it goes to, each with a mail of its own."
+    )
+    at: Annotated[str, AfterValidator(_time_of_day), WithJsonSchema(forms.TIME_OF_DAY)] = Field(
+        "", description="The time of day at which it is sent, every day, by the clocks of `timezone`."
+    )
+    cron: Annotated[str, AfterValidator(_cron), WithJsonSchema(forms.CRON)] = Field(
+        "",
+        description="When it is sent, in crontab form: minute, hour, day of the month, month, weekday (0 and 7 are "
+        "Sunday, or sun, mon …). In place of `at`.",
+    )
+    timezone: ZoneName = Field("UTC", description="The time zone of `at` or `cron`, and of the times in the mail.")
+    language: Literal["en", "zh"] = Field(
+        "en",
+        description="The language of headings and labels: English or Chinese. News stays in its own.",
+    )
+    themes: list[str] = Field(
+        [],
+        description="Only these themes, by their names under `themes`. Without it all of them, and at the end the "
+        "coverage that has no theme.",
+        examples=[["compute", "agi"]],
+    )
+    empty: Literal["skip", "send", "weekly"] = Field(
+        "skip",
+        description="What is done when there is nothing new: no mail, a mail of one line, or such a mail after a week "
+        "without any. What must be known (no feed answers, an edit has a fault) is always mailed.",
+        json_schema_extra=forms.meanings(
+            "no mail", "a mail of one line", "a mail of one line after a week without any"
+        ),
+    )
 
     @model_validator(mode="after")
     def _one_time(self) -> DigestPart:
@@ -391,75 +487,147 @@ class DigestPart(_Part):
 
 
 class CompanyPart(_Part):
-    """One company under `coverage`."""
+    """One company, and the words that stand for it."""
 
-    names: list[Keyword] = Field(min_length=1)
-    hints: list[Keyword] = []
-    products: list[Keyword] = []
-    faint: list[Keyword] = []
+    names: list[Keyword] = Field(
+        min_length=1, description="Its own names, in every language and form: Microsoft, 微软, MSFT."
+    )
+    hints: list[Keyword] = Field([], description="Its people and places, which mean it as well: Nadella, Redmond.")
+    products: list[Keyword] = Field(
+        [], description="What it sells. Where only products are named, the text speaks less of the company."
+    )
+    faint: list[Keyword] = Field(
+        [],
+        description="By-words that mean it only where the other companies are told by their `hints`: "
+        '"Redmond and its lab" means the pair, "Microsoft opens a lab" does not.',
+    )
 
 
 class CoveragePart(BaseModel):
-    """`coverage`: companies by name, and what tells coverage of them together from other mentions."""
+    """What an item must be about: all of these companies together, each under a name of your choice.
 
-    model_config = ConfigDict(extra="allow")
+    Beside them stand the lists by which their being together is told from other mentions.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=forms.companies)
     __pydantic_extra__: dict[str, CompanyPart]
-    relations: list[Keyword] = []
-    against: list[Keyword] = []
-    others: list[Keyword] = []
-    masks: list[Keyword] = []
-    excluded: list[Keyword] = Field(default=[], alias="not")
-    threshold: Threshold = THRESHOLD
+    relations: list[Keyword] = Field(
+        [], description="Words that tell of something between the companies: deal, stake, rift. They speak for an item."
+    )
+    against: list[Keyword] = Field(
+        [],
+        description="Words of texts that only mention the companies: how-tos, tests, job ads, tickers, newsletters. "
+        "They speak against an item, most in its title.",
+    )
+    others: list[Keyword] = Field(
+        [],
+        description="Other firms. Three firms with nothing but commas between them are a list, which speaks against.",
+    )
+    masks: list[Keyword] = Field(
+        [], description='What looks like a company and is none ("Azure OpenAI", "Microsoft-backed"). It is not seen.'
+    )
+    excluded: list[Keyword] = Field(
+        [], alias="not", description="An item with one of these is out, whatever else it says. No other rule undoes it."
+    )
+    threshold: Threshold = Field(
+        THRESHOLD,
+        description="So many points an item needs. Two names in a title have more to begin with; docs/matching.md "
+        "lists what adds and takes points, `monitor explain` shows them.",
+    )
 
 
 class ExamplesPart(_Part):
-    """Headlines that a theme must and must not take."""
+    """Headlines to try a theme by. `monitor check` says which of them come out otherwise."""
 
-    hits: list[str] = []
-    misses: list[str] = []
+    hits: list[str] = Field([], description="Headlines that must have the theme. They must be coverage as well.")
+    misses: list[str] = Field([], description="Headlines that must not have it.")
 
 
 class ThemePart(_Part):
-    """One theme under `themes`."""
+    """One theme: its headings, and the keywords that make it."""
 
-    title: dict[Literal["en", "zh"], str] = {}
-    short: dict[Literal["en", "zh"], str] = {}
-    keywords: list[Keyword] = Field(min_length=1)
-    excluded: list[Keyword] = Field(default=[], alias="not")
-    threshold: Threshold = 1.0
-    examples: ExamplesPart = ExamplesPart()
+    title: InLanguages = Field(
+        {}, description="Its heading in the digest, by language. Without it, its name in this file."
+    )
+    short: InLanguages = Field(
+        {}, description="Its heading where there is only room for a word or two. Without it, its name in this file."
+    )
+    keywords: list[Keyword] = Field(
+        min_length=1,
+        description="The keywords that make the theme. Each adds its weight (1, or what stands after ^) once, half as "
+        "much again in the title.",
+    )
+    excluded: list[Keyword] = Field(
+        [], alias="not", description="An item with one of these does not have the theme, whatever its keywords say."
+    )
+    threshold: Threshold = Field(1.0, description="So much weight an item's keywords need together for the theme.")
+    examples: ExamplesPart = Field(ExamplesPart(), description="Headlines to try the theme by.")
 
 
-Likelihood = Annotated[float, Field(gt=0, lt=1)]
 _USUAL = SecondOpinion()
+_MODES = ("the keywords alone decide", "it may add what the keywords missed", "it decides, having heard the keywords")
 
 
 class SecondOpinionPart(_Part):
-    """`second_opinion`: a mode alone, or these keys."""
+    """How far the second opinion is heeded, which has learnt from labelled items: a mode alone, or these keys."""
 
-    mode: Literal["off", "add", "blend"] = _USUAL.mode
-    sense: bool = _USUAL.sense
-    coverage: Likelihood = _USUAL.coverage
-    theme: Likelihood = _USUAL.theme
+    mode: Literal["off", "add", "blend"] = Field(
+        _USUAL.mode,
+        description="Whether it is heeded: not at all, only for what the keywords missed, or for all.",
+        json_schema_extra=forms.meanings(*_MODES),
+    )
+    sense: bool = Field(
+        _USUAL.sense, description="Use the sentence embedding too, where the extra `semantic` is installed."
+    )
+    coverage: Likelihood = Field(
+        _USUAL.coverage, description="From how likely on an item counts as coverage: 0.5 is as likely as not."
+    )
+    theme: Likelihood = Field(_USUAL.theme, description="From how likely on an item is given a theme.")
 
     @model_validator(mode="before")
     @classmethod
     def _mode_alone(cls, value: Any) -> Any:
         return {"mode": "off" if value is False else value} if isinstance(value, (str, bool)) else value
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: Any, handler: Any) -> dict[str, Any]:
+        """Allow a mode alone; `off` is false to readers of YAML 1.1."""
+        alone = {"enum": ["off", "add", "blend", False], **forms.meanings(*_MODES, "the same as off")}
+        return {"anyOf": [alone, handler(schema)]}
+
 
 _MANNERS, _THRESHOLDS = Manners(), Thresholds()
 
 
 class PollingPart(_Part):
-    """`polling`: how feeds are asked."""
+    """How feeds are asked."""
 
-    shortest: Interval = _MANNERS.shortest
-    longest: Interval = _MANNERS.longest
-    contact: Annotated[str, AfterValidator(_one_line), Field(max_length=200)] = ""
-    per_host: Annotated[int, Field(ge=1, le=32)] = _MANNERS.per_host
-    spacing: Spacing = _MANNERS.spacing
-    allow: list[OwnAddress] = []
+    shortest: Interval = Field(
+        _MANNERS.shortest, description="No feed without an `every` of its own is asked more often than this."
+    )
+    longest: Interval = Field(
+        _MANNERS.longest, description="Nor less often than this, as long as it answers. Not shorter than `shortest`."
+    )
+    contact: Annotated[OneLine, Field(max_length=200)] = Field(
+        "",
+        description="Your mail address or a page of yours. It goes into the User-Agent, so that an annoyed server's "
+        "owner can write to you.",
+        examples=["you@example.com"],
+        json_schema_extra={"maxLength": 200},
+    )
+    per_host: Annotated[int, Field(ge=1, le=32)] = Field(
+        _MANNERS.per_host, description="How many documents of one host are asked for at once."
+    )
+    spacing: Spacing = Field(
+        _MANNERS.spacing,
+        description="How long to wait between two requests to one host; hosts of `allow` are not spared.",
+    )
+    allow: list[OwnAddress] = Field(
+        [],
+        description="Hosts, addresses and networks of your own that may be asked, such as a self-hosted RSSHub. All "
+        "that is not public is refused otherwise.",
+        examples=[["rsshub", "10.0.0.5", "192.168.0.0/16"]],
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> PollingPart:
@@ -474,28 +642,69 @@ Times = Annotated[int, Field(ge=1, le=1000)]
 
 
 class HealthPart(_Part):
-    """`health`: from when on something is reported of a feed; polls in a row unless said."""
+    """From when on trouble with a feed is reported. Unless said otherwise, after so many polls in a row."""
 
-    failing: Times = _THRESHOLDS.failing
-    page: Times = _THRESHOLDS.page
-    nothing: Times = _THRESHOLDS.nothing
-    placeholder: Times = _THRESHOLDS.placeholder
-    empty: Times = _THRESHOLDS.empty
-    stale: Stale = _THRESHOLDS.stale
-    silent: Annotated[float, Field(ge=1, le=100)] = _THRESHOLDS.silent
-    gap: Times = _THRESHOLDS.gap
-    dates: Times = _THRESHOLDS.dates
-    moved: Annotated[int, Field(ge=5, le=1000)] = _THRESHOLDS.moved
+    failing: Times = Field(
+        _THRESHOLDS.failing, description="No answer, or not a good one: after so many polls in a row."
+    )
+    page: Times = Field(_THRESHOLDS.page, description="A web page in place of a feed: after so many polls in a row.")
+    nothing: Times = Field(_THRESHOLDS.nothing, description="An empty body: after so many polls in a row.")
+    placeholder: Times = Field(
+        _THRESHOLDS.placeholder, description="One entry that says there is no feed: after so many polls in a row."
+    )
+    empty: Times = Field(_THRESHOLDS.empty, description="A feed without a single entry: after so many polls in a row.")
+    stale: Stale = Field(_THRESHOLDS.stale, description="It answers, and its newest entry is as old as this.")
+    silent: Annotated[float, Field(ge=1, le=100)] = Field(
+        _THRESHOLDS.silent,
+        description="No news for so many times the longest pause it lately made (and at least a day, and ten times the "
+        "usual pause).",
+    )
+    gap: Times = Field(
+        _THRESHOLDS.gap, description="Entries came and went between two polls: so many times within a week."
+    )
+    dates: Times = Field(
+        _THRESHOLDS.dates,
+        description="Its dates lie in the future or cannot be read, or its server's clock is hours off: in so many "
+        "documents in a row.",
+    )
+    moved: Annotated[int, Field(ge=5, le=1000)] = Field(
+        _THRESHOLDS.moved,
+        description="It has led to another address for good: after so many polls in a row, and a day.",
+    )
+
+
+_A_THEME = {"${1:name}": {"title": {"en": "${2:Heading}"}, "keywords": ["${3:keyword}"]}}
 
 
 class FilePart(_Part):
-    """The whole of feeds.yaml."""
+    """What is watched, what counts, and who is told."""
 
-    digests: list[DigestPart] = []
-    feeds: list[FeedPart] = Field(min_length=1)
-    coverage: CoveragePart
-    themes: dict[str, ThemePart] = {}
-    second_opinion: SecondOpinionPart = SecondOpinionPart()
-    retention: Retention = timedelta(days=365)
-    polling: PollingPart = PollingPart()
-    health: HealthPart = HealthPart()
+    model_config = ConfigDict(title="feeds.yaml")
+
+    digests: list[DigestPart] = Field(
+        [], description="Who is told, when, and of what. Without any, items are gathered and judged and nobody is told."
+    )
+    feeds: list[FeedPart] = Field(min_length=1, description="The feeds that are watched.")
+    coverage: CoveragePart = Field(
+        description="What an item must be about to count: companies, all of them together.",
+    )
+    themes: dict[str, ThemePart] = Field(
+        {},
+        description="The themes that coverage is sorted into, each under a name of your choice, in the order of the "
+        "digest. What has no theme comes after them.",
+        json_schema_extra=forms.snippet("theme", _A_THEME),
+    )
+    second_opinion: SecondOpinionPart = Field(
+        SecondOpinionPart(),
+        description="Whether a second opinion, which has learnt from labelled items, is heeded beside the keywords: "
+        "`off`, `add` or `blend`, or keys.",
+        json_schema_extra={"default": _USUAL.mode},
+    )
+    retention: Retention = Field(
+        timedelta(days=365),
+        description="How long the texts of items are kept. Which items were seen and told is remembered for ever.",
+    )
+    polling: PollingPart = Field(
+        PollingPart(), description="How feeds are asked: how often, how many at once, which hosts."
+    )
+    health: HealthPart = Field(HealthPart(), description="From when on trouble with a feed is reported.")

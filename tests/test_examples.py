@@ -34,7 +34,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
 from ruamel.yaml.error import YAMLError
 
-from monitor import config, schema
+from monitor import config, remarks, schema
 from monitor.errors import ConfigError
 from tests.builders import config_text
 from tests.engine import compose_faults
@@ -77,11 +77,11 @@ def test_every_yaml_block_is_understood(block: Block) -> None:
     refusals = []
     for text in whole_files(tree, block.text):
         try:
-            settings = config.understood(Path(block.page), text.encode())
+            settings, sheet = config.opened(Path(block.page), text.encode())
         except ConfigError as e:
             refusals.append(str(e))
             continue
-        assert config.example_faults(settings) == []
+        assert remarks.example_faults(settings, sheet) == []
         assert "wrong" not in block.marks, "the page shows it as wrong, and nothing is"
         return
     assert refusals, "neither a feeds.yaml nor any part of one"
