@@ -46,7 +46,9 @@ class Lasting:
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         """Return the form; pydantic's own would be that of ISO 8601."""
         words = f"{written(self.shortest)} to {written(self.longest)}"
-        choices = (f"0*(?:{_numbers(*self._whole(unit))}) *{sign}" for sign, unit in UNITS.items() if self._fits(unit))
+        choices = (
+            rf"0*(?:{_numbers(*self._whole(unit))})\s*{sign}" for sign, unit in UNITS.items() if self._fits(unit)
+        )
         advice = f"write a number and s, m, h, d or w, such as 30m; from {words}"
         return form(f"length of time, {words}", "|".join(choices), advice)
 

@@ -524,7 +524,7 @@ class CoveragePart(BaseModel):
         description="Other firms. Three firms with nothing but commas between them are a list, which speaks against.",
     )
     masks: list[Keyword] = Field(
-        [], description='What looks like a company and is none ("Azure OpenAI", "Microsoft-backed"). It is not seen.'
+        [], description='What looks like a company and is none ("Azure OpenAI", "Microsoft-backed"): it is no mention.'
     )
     excluded: list[Keyword] = Field(
         [], alias="not", description="An item with one of these is out, whatever else it says. No other rule undoes it."
@@ -620,7 +620,7 @@ class PollingPart(_Part):
     )
     spacing: Spacing = Field(
         _MANNERS.spacing,
-        description="How long to wait between two requests to one host; hosts of `allow` are not spared.",
+        description="How long to wait between two requests to one host. Hosts of `allow` are asked without waiting.",
     )
     allow: list[OwnAddress] = Field(
         [],
@@ -664,8 +664,8 @@ class HealthPart(_Part):
     )
     dates: Times = Field(
         _THRESHOLDS.dates,
-        description="Its dates lie in the future or cannot be read, or its server's clock is hours off: in so many "
-        "documents in a row.",
+        description="Most of its dates lie in the future or cannot be read, or its server's clock is hours off: in so "
+        "many documents in a row.",
     )
     moved: Annotated[int, Field(ge=5, le=1000)] = Field(
         _THRESHOLDS.moved,

@@ -351,7 +351,7 @@ LENGTHS = {
 @given(
     st.sampled_from(list(LENGTHS)),
     st.one_of(st.integers(0, 1_200_000), st.integers(0, 100)).map(str),
-    st.sampled_from(["", " ", "  "]),
+    st.sampled_from(["", " ", "\t "]),
     st.sampled_from("smhdwMy"),
 )
 @example(schema.Interval, "0030", "", "m")
