@@ -29,6 +29,7 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
+from jsonschema import Draft7Validator
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.compat import StringIO
@@ -36,6 +37,7 @@ from ruamel.yaml.error import YAMLError
 
 from monitor import config, remarks, schema
 from monitor.errors import ConfigError
+from monitor.reference import json_schema
 from tests.builders import config_text
 from tests.engine import compose_faults
 from tests.internet import Internet
@@ -45,6 +47,8 @@ from tests.stranger import NOT_YET_HERE, Result, Stranger
 SHELL = ("sh", "bash", "shell", "console")
 WRITTEN = {"file", "append to", "into"}
 READ = {"json": json.loads, "toml": tomllib.loads}
+SCHEMA = Draft7Validator(json_schema())
+"""What editors check the file with."""
 NO_WORDS = "\0"
 """What no refusal says."""
 AT_HAND = {
@@ -82,6 +86,7 @@ def test_every_yaml_block_is_understood(block: Block) -> None:
             refusals.append(str(e))
             continue
         assert remarks.example_faults(settings, sheet) == []
+        assert [fault.message for fault in SCHEMA.iter_errors(YAML(typ="safe").load(text))] == []
         assert "wrong" not in block.marks, "the page shows it as wrong, and nothing is"
         return
     assert refusals, "neither a feeds.yaml nor any part of one"

@@ -18,11 +18,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from ruamel.yaml import YAML
 
 from monitor import forms, lists, resources, schema
-from monitor.config import opened, understood
+from monitor.config import understood
 from monitor.environment import VARIABLES
 from monitor.errors import ConfigError
 from monitor.reference import SECTIONS, configuration_text, schema_text
-from monitor.remarks import example_faults
 from monitor.schema import FilePart
 from tests.builders import ROOT, config_text
 
@@ -174,27 +173,6 @@ def test_a_feed_may_be_added_directly_below_it() -> None:
     added = lists.added(text, [lists.NewFeed("https://b.example/rss")])
     assert added == f"{head}feeds:\n  - https://a.example/rss\n  - https://b.example/rss\n{COMPANIES}"
     assert lists.removed(added, "https://a.example/rss") == f"{head}feeds:\n  - https://b.example/rss\n{COMPANIES}"
-
-
-def yaml_blocks() -> list[Any]:
-    """Return all YAML of README and docs, each with where it stands."""
-    pages = [ROOT / "README.md", *sorted(DOCS.glob("*.md"))]
-    blocks = [
-        (page.name, block)
-        for page in pages
-        for block in re.findall(r"^```yaml\n(.*?)^```", page.read_text("utf-8"), re.M | re.S)
-    ]
-    assert len(blocks) > 10
-    return [pytest.param(block, id=f"{name}-{i}") for i, (name, block) in enumerate(blocks)]
-
-
-@pytest.mark.parametrize("block", yaml_blocks())
-def test_the_yaml_of_the_docs_is_right(block: str) -> None:
-    """Whole files as they stand, parts within a whole file: schema and program take them, and examples come out."""
-    data = YAML(typ="safe").load(block)
-    text = block if {"feeds", "coverage"} <= set(data) else json.dumps({**BASE, **data})
-    assert [error.message for error in VALIDATOR.iter_errors(YAML(typ="safe").load(text))] == []
-    assert example_faults(*opened(Path("feeds.yaml"), text.encode())) == []
 
 
 # ---------------------------------------------------------------- of one mind
