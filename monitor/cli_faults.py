@@ -26,10 +26,15 @@ def shown(fault: Fault, path: str, lines: Sequence[str], kind: str = "fault", *,
     yield f"{paint(where, 'place')}: {paint(label, kind) if label else ''}{fault.message}"
     if not 0 < fault.line <= len(lines):
         return
-    text, before, under = excerpt(lines[fault.line - 1], fault.column)
+    text, before, under = excerpt(_without_passwords(lines[fault.line - 1]), fault.column)
     gutter = f"{fault.line:>6} | "
     yield f"{paint(gutter, 'faint')}{text}"
     yield f"{paint(' ' * (len(gutter) - 2) + '| ', 'faint')}{' ' * before}{paint('^' * under, kind)}"
+
+
+def _without_passwords(line: str) -> str:
+    """Hide who logs in at an address, in as many signs, so that the caret stays in its place."""
+    return re.sub(r"(?<=://)[^/?#]*(?=@)", lambda found: "*" * len(found[0]), line)
 
 
 def excerpt(line: str, column: int) -> tuple[str, int, int]:

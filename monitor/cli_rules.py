@@ -112,8 +112,9 @@ def _tell(found: Mapping[str, Sequence[Fault]], path: Path, raw: bytes, form: st
     colour = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     for kind, some in found.items():
         for one in some:
-            for line in shown(one, str(path), lines, kind, colour=colour):
-                say(without_credentials(line))
+            hidden = replace(one, message=without_credentials(one.message))
+            for line in shown(hidden, str(path), lines, kind, colour=colour):
+                say(line)
     numbers = {"example that fails" if kind == "example" else kind: len(some) for kind, some in found.items()}
     if total := counted(numbers):
         say(f"{path}: {total}")

@@ -269,7 +269,7 @@ def _cross_checks(sheet: Sheet) -> Iterable[Fault]:
     yield from _twice("feeds", urls, "this feed stands above already", sheet, same)
     yield from _twice("digests", names, "a digest of this name stands above", sheet, str)
     yield from _languages(feeds, sheet)
-    yield from _tags(tree, sheet, [])
+    yield from _tags(tree, sheet, [], set())
     themes = [str(name) for name in tree.get("themes") or ()]
     for i, digest in enumerate(digests if "themes" in tree else ()):
         wanted = digest.get("themes") if isinstance(digest, CommentedMap) else None
@@ -297,10 +297,11 @@ def _twice(key: str, values: Sequence[Any], words: str, sheet: Sheet, as_same: C
             yield Fault(f"{key}.{i}: {words}: {value} (line {line}{written})", *sheet.place([key, i]))
 
 
-def _tags(node: Any, sheet: Sheet, path: list[str | int]) -> Iterable[Fault]:
+def _tags(node: Any, sheet: Sheet, path: list[str | int], seen: set[int]) -> Iterable[Fault]:
     """Yield lists and keys with a tag (!name), which YAML lets through and nobody means."""
-    if not isinstance(node, (CommentedMap, CommentedSeq)) or len(path) > _DEEPEST:
+    if not isinstance(node, (CommentedMap, CommentedSeq)) or len(path) > _DEEPEST or id(node) in seen:
         return
+    seen.add(id(node))
     tag = node.tag.value
     if tag not in (None, "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
         words = (
@@ -308,7 +309,7 @@ def _tags(node: Any, sheet: Sheet, path: list[str | int]) -> Iterable[Fault]:
         )
         yield Fault(words, *sheet.place(path))
     for step in node if isinstance(node, CommentedMap) else range(len(node)):
-        yield from _tags(node[step], sheet, [*path, step])
+        yield from _tags(node[step], sheet, [*path, step], seen)
 
 
 _DEEPEST = 5

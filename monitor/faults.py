@@ -173,7 +173,9 @@ def read_sheet(path: Path, text: str, keys: Iterable[str] = (), tops: Iterable[s
         raise ConfigError(str(path), (Fault(words, *_end_of(text[: e.position])),)) from e
     except YAMLError as e:
         raise ConfigError(str(path), (Fault(f"cannot be read: {(str(e).splitlines() or ['?'])[0]}", 1, 1),)) from e
-    except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as e:
+    except RecursionError as e:
+        raise ConfigError(str(path), (Fault("too many brackets or dashes inside one another", 1, 1),)) from e
+    except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError) as e:
         # ruamel lets through what Python says of an impossible date or number (2026-02-30): quotes help there too.
         words = (str(e).splitlines() or [type(e).__name__])[0]
         place = _odd_date(lines)
@@ -375,7 +377,7 @@ def _odd_key(path: Sequence[Step], column: int) -> tuple[str, int] | None:
 
 
 def _in_words(error: Mapping[str, Any], path: Sequence[Step], keys: Keys, homes: Homes) -> str:
-    where, given = ".".join(str(step) for step in path), _shown(error["input"])
+    where, given = ".".join(_name(step) for step in path), _shown(error["input"])
     match error["type"]:
         case "extra_forbidden":
             return f"{where}: unknown key{_meant_key(str(path[-1]), keys(path[:-1]), homes, error['input'])}"
@@ -403,7 +405,7 @@ def _in_words(error: Mapping[str, Any], path: Sequence[Step], keys: Keys, homes:
         case "string_type":
             return f"{where}: a text is expected here{_quote_hint(error['input'])}"
         case "bool_parsing" | "bool_type":
-            hint = nearest(str(error["input"]), ["true", "false", "yes", "no"])
+            hint = nearest(_name(error["input"]), ["true", "false", "yes", "no"])
             return f"{where}: {given} is neither true nor false{f'; did you mean {hint}?' if hint else ''}"
         case "list_type":
             return f"{where}: a list is expected here{_list_hint(error['input'])}"
@@ -431,6 +433,11 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return reprlib.repr(value) if isinstance(value, (int, float)) else str(value)[:80]
+
+
+def _name(value: Any) -> str:
+    """Return a word as it stands; empty for lists and keys, which may be endless (aliases of aliases)."""
+    return str(value) if value is None or isinstance(value, (str, int, float)) else ""
 
 
 def _meant_key(key: str, known: Iterable[str], homes: Homes, value: Any) -> str:
@@ -463,7 +470,7 @@ _OTHER_WORDS = {
 
 def _meant_word(given: Any, expected: str) -> str:
     known = re.findall(r"'([^']+)'", expected)
-    word = str(given).lower().strip()
+    word = _name(given).lower().strip()
     best = _OTHER_WORDS.get(word.replace("_", "-")) or nearest(word, known)
     return f"; did you mean {best}?" if best in known else ""
 

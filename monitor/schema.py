@@ -145,13 +145,14 @@ def duration(value: Any) -> timedelta:
         return value
     if value is None:
         raise ValueError("a length of time is expected here, such as 30m; the line is empty")
+    if not isinstance(value, (str, int, float)):
+        raise ValueError("a length of time is expected here, such as 30m")  # noqa: TRY004 (pydantic collects these)
     match = re.fullmatch(r"\s*(\d+)\s*([smhdw])\s*", str(value))
     unit = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
     if not match or len(match[1]) > 6:
-        shown = value if isinstance(value, (str, int, float)) else type(value).__name__
         meant = _meant_duration(str(value))
         hint = f"; did you mean {meant}?" if meant else ", such as 30m"
-        raise ValueError(f"{shown!r} is not a length of time; write a number and s, m, h, d or w{hint}")
+        raise ValueError(f"{value!r} is not a length of time; write a number and s, m, h, d or w{hint}")
     return timedelta(**{unit[match[2]]: int(match[1])})
 
 

@@ -402,6 +402,16 @@ def test_a_worker_outlives_every_broken_edit(tmp_path: Path) -> None:
     assert sum(entry["event"] == "configuration rejected" for entry in logs) > len(FAULTS) // 2
 
 
+@pytest.mark.parametrize("old", ["empty: skip", "every: 30m", "keywords: [AGI]", "names: [OpenAI]", "enabled: yes"])
+def test_aliases_of_aliases_end(old: str) -> None:
+    """A list of lists of lists that would be written out in gigabytes is told as any list, and at once."""
+    levels = [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}' if n else 'x'] * 9)}]\n" for n in range(12)]
+    text = "".join(levels) + SAMPLE.replace(old, f"{old.split(':')[0]}: *x11")
+    started = perf_counter()
+    assert all(len(fault.message) < 400 for fault in refusal_of(text).faults)
+    assert perf_counter() - started < 5
+
+
 # ------------------------------------------------------------------ whatever is typed
 
 _TYPED = st.sampled_from(
@@ -505,6 +515,14 @@ def test_check_shows_the_line_a_caret_and_how_many(tmp_path: Path) -> None:
         "       |                         ^^^^^",
         "feeds.yaml: 2 faults",
     ]
+
+
+def test_check_never_shows_a_password(tmp_path: Path) -> None:
+    """Neither in the message nor in the line below it, where the caret stays in its place."""
+    done = run(tmp_path, SAMPLE.replace("https://example.com/rss", "ftp://me:se cret@example.com/rss"))
+    assert done.returncode == 2
+    assert "cret" not in done.stderr
+    assert "    19 |   - ftp://**********@example.com/rss" in done.stderr.splitlines()
 
 
 def test_check_tells_remarks_apart_from_examples_that_fail(tmp_path: Path) -> None:
