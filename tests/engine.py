@@ -24,10 +24,11 @@ from ruamel.yaml import YAML
 from monitor import cli, environment
 from tests.builders import ROOT
 
-KNOWN = Path(os.environ.get("HOME", "/nowhere")) / ".docker-known.json"
+KNOWN_NAME = ".docker-known.json"
+KNOWN = Path(os.environ.get("HOME", "/nowhere")) / KNOWN_NAME
 """In the stranger's home: which images were built and which containers started."""
 OURS = "rift-monitor"
-STRANGERS = re.compile(r"(?:diygod/rsshub|redis)(?::[\w.-]+)?")
+STRANGERS = re.compile(r"(?:diygod/rsshub|datasetteproject/datasette|redis)(?::[\w.-]+)?")
 """Images of others, by what they are called in public."""
 SERVICE_KEYS = {
     "image", "build", "command", "restart", "ports", "volumes", "environment", "env_file", "depends_on", "read_only",
@@ -87,7 +88,7 @@ def _run(words: list[str], known: dict[str, list[str]]) -> Iterator[str]:
         parser.add_argument(flag, action="store_true")
     for option in ("-v", "-e", "-p", "--tmpfs"):
         parser.add_argument(option, action="append", default=[])
-    for option in ("--name", "--network", "--restart"):
+    for option in ("--name", "--network", "--restart", "--user"):
         parser.add_argument(option, default="")
     parser.add_argument("image")
     parser.add_argument("command", nargs=argparse.REMAINDER)

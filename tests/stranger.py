@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -167,7 +168,9 @@ def until_ready(command: list[str]) -> int:
                 soon.start()
         soon.cancel()
         too_long.cancel()
-    return process.returncode
+    # uvicorn shuts down, and then sends itself the signal again.
+    shut_down = Path(command[0]).name == "datasette" and process.returncode == -signal.SIGTERM
+    return 0 if shut_down else process.returncode
 
 
 def pip(words: list[str]) -> str:

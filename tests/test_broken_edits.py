@@ -386,13 +386,13 @@ def test_a_worker_outlives_every_broken_edit(tmp_path: Path) -> None:
     with structlog.testing.capture_logs() as logs, Store(office.database) as store:
         for slip in FAULTS:
             path.write_text(slip.text, encoding="utf-8")
-            runner.reload(store)
+            runner.reload(store, at_once=True)
             assert runner.settings is good, slip
             [note] = store.notes().values()
             assert "an edit was not taken up, the last good configuration is in use" in note
         for raw in (b"", b"\xff\xfe\xff", SAMPLE.encode("gb18030"), b"- a\n", b"\x00" * 20):
             path.write_bytes(raw)
-            runner.reload(store)
+            runner.reload(store, at_once=True)
             assert runner.settings is good
         path.write_text(SAMPLE.replace("every: 30m", "every: 45m"), encoding="utf-8")
         runner.reload(store)
