@@ -128,9 +128,16 @@ class InSentence:
     """The whole part within one sentence."""
 
     part: Node
+    _needs: tuple[frozenset[Key], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_needs", self.part._needs if isinstance(self.part, And) else ())
 
     def match(self, document: Document) -> Match | None:
         """Return the places in each sentence that has all that is asked for."""
+        for need in self._needs:  # what the whole text lacks, no sentence has: to cut it takes longer than to match
+            if need.isdisjoint(document.keys):
+                return None
         return _strongest(
             [found for sentence in document.sentences if (found := self.part.match(sentence)) is not None]
         )
@@ -246,6 +253,10 @@ class Index:
                 before = found.get(number, _NOTHING)
                 found[number] = Match(max(before.weight, weight * match.weight), before.spans + match.spans)
         return list(found.items())
+
+    def parts(self) -> list[Node]:
+        """Return what one of must match for any keyword to match."""
+        return [part for _, _, part in self._parts]
 
     def candidates(self, document: Document) -> list[int]:
         """Return the numbers of the keywords that are worth trying on a document."""

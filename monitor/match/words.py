@@ -31,6 +31,7 @@ class Document:
     """
 
     __slots__ = ("_sentences", "keys", "language", "source", "texts")
+    keys: Set[Key]
 
     def __init__(
         self, texts: Mapping[str, Text], source: str = "", language: str = "", keys: Set[Key] | None = None
@@ -38,8 +39,16 @@ class Document:
         self.texts = texts
         self.source = source
         self.language = language
-        self.keys = _keys_of(texts.values()) if keys is None else keys
+        if keys is not None:
+            self.keys = keys
         self._sentences: list[Document] | None = None
+
+    def __getattr__(self, name: str) -> Set[Key]:
+        """Make the keys when they are asked for: nobody asks most sentences."""
+        if name != "keys":
+            raise AttributeError(name)
+        self.keys = _keys_of(self.texts.values())
+        return self.keys
 
     @property
     def sentences(self) -> Sequence[Document]:
