@@ -7,10 +7,10 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test extras fulltext model model-check likeness eval bench points pictures docs lint locks clean
+.PHONY: help run demo test extras fulltext model model-check likeness eval bench bench-backtest points pictures docs lint locks clean
 
 help:  ## show this
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 run: $(VENV)/.run  ## start the worker with feeds.yaml
 	@$(BIN)/monitor run
@@ -42,6 +42,9 @@ bench: $(VENV)/.bench  ## how fast items are judged and joined into stories, and
 	@$(BIN)/python bench/matching.py
 	@$(BIN)/python bench/stories.py
 	@$(BIN)/python bench/polling.py
+
+bench-backtest: $(VENV)/.run  ## how long `monitor backtest` takes on 100,000 stored items, on one core (some minutes)
+	@$(BIN)/python bench/backtest.py
 
 pictures: $(VENV)/.dev  ## the pictures of docs/pictures, from the demo's news (needs Chromium)
 	@$(BIN)/python bench/pictures.py

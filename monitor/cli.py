@@ -397,6 +397,7 @@ for _command in (
     cli_rules.check,
     cli_rules.explain,
     cli_rules.evaluate,
+    cli_rules.backtest,
     cli_rules.label,
     cli_rules.rematch,
     cli_rules.learn,

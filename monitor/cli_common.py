@@ -141,9 +141,9 @@ def warn_of_strangers() -> None:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Any]:
-    """Show how many are done, on a terminal; nothing in a pipe."""
+    """Show how many are done, on a terminal; nothing in a pipe. What it yields is called for each, or with how many."""
     if not sys.stderr.isatty():
-        yield lambda: None
+        yield lambda count=1: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -158,4 +158,4 @@ def progress(what: str, total: int | None = None) -> Iterator[Any]:
         disable=not console.is_terminal,
     ) as bar:
         task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+        yield lambda count=1: bar.advance(task, count)

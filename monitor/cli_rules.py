@@ -1,11 +1,12 @@
-"""The commands that judge: check, explain, evaluate, rematch, label, learn, suggest."""
+"""The commands that judge: check, explain, evaluate, backtest, rematch, label, learn, suggest."""
 
 from __future__ import annotations
 
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -32,7 +33,10 @@ from monitor.errors import ConfigError, Fault, MonitorError, without_credentials
 
 if TYPE_CHECKING:
     from monitor.again import Rematch
+    from monitor.backtest import Side
+    from monitor.backtest_report import Line, Look
     from monitor.explain import Mark
+    from monitor.match.blend import Second
     from monitor.model import Item, Label, Verdict
     from monitor.settings import Settings
     from monitor.store import Store
@@ -271,6 +275,132 @@ def _rematch_lines(done: Rematch, start: datetime, *, dry: bool) -> Iterator[str
         yield "; ".join([*where, *[filed] * (prospect.filed > 0)])
     if dry:
         yield "nothing was changed (--dry-run)"
+
+
+def backtest(
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The file to try in place of feeds.yaml; - reads it.")],
+    since_when: Annotated[
+        str, typer.Option("--since", metavar="30d", help="Only items first seen so long ago, or since a day.")
+    ] = "",
+    max_lost: Annotated[
+        int | None, typer.Option(metavar="N", min=0, help="Fail (exit 1) when more than N hits are lost.")
+    ] = None,
+    samples: Annotated[int, typer.Option(metavar="N", min=0, help="Show so many of each kind of change.")] = 5,
+    form: Annotated[str, typer.Option("--format", metavar="text|json", help="For people or for programs.")] = "text",
+) -> None:
+    """Judge the stored items as a new feeds.yaml would: what it gains, loses and moves between themes, and why."""
+    import gc
+
+    from monitor import backtest as trial
+    from monitor import backtest_report as report
+
+    if form not in ("text", "json"):
+        raise typer.BadParameter("text or json", param_hint="--format")
+    after = since(since_when) if since_when else None
+    with _both_sides(new) as (old_side, new_side), existing_store() as store:
+        total, forgotten = store.count_stored(after)
+        if not total:
+            raise MonitorError(_no_past(since_when, store.counts()["items"], forgotten))
+        gc.freeze()  # the keywords stay to the end: the collector need not go through them again and again
+        with progress("judging stored items", total) as step:
+            found = trial.compare(old_side, new_side, store.stored_items(after), step)
+        chosen = report.samples_of(
+            found, old_side, new_side, samples, lambda number: store.find_items(f"#{number}")[0].item
+        )
+    if form == "json":
+        tree = report.as_json(found, old_side, new_side, chosen, forgotten, after, max_lost)
+        print(json.dumps(tree, ensure_ascii=False, indent=2))
+    else:
+        _print_lines(report.text(found, old_side, new_side, chosen, forgotten, _look()))
+    if max_lost is not None and found.lost_in_all > max_lost:
+        with_feeds = f", {len(found.with_feed)} of them with their feeds" if found.with_feed else ""
+        hits = "1 hit is" if found.lost_in_all == 1 else f"{found.lost_in_all:,} hits are"
+        raise MonitorError(f"{hits} lost{with_feeds}; --max-lost allows {max_lost}")
+
+
+@contextmanager
+def _both_sides(new: Path) -> Iterator[tuple[Side, Side]]:
+    """Read both files, load the second opinion of each, and say what a person should know of it."""
+    from monitor import config
+    from monitor.advice import advice
+    from monitor.backtest import Side
+
+    used = settings()
+    config.remember(used.rules)
+    if str(new) == "-":
+        changed = config.understood(Path("standard input"), sys.stdin.buffer.read())
+    elif not new.exists():
+        raise ConfigError(str(new), (Fault("not found; name the file that is to be tried in place of the one in use"),))
+    else:
+        changed = config.load(new)
+    advices = [advice(one, Paths.data) for one in (used, changed)]
+    for line in dict.fromkeys([*advices[0].remarks, *advices[1].remarks]):
+        own = [one.path for one, said in zip((used, changed), advices, strict=True) if line in said.remarks]
+        say(line if len(own) > 1 else f"{own[0]}: {line}")
+    with _remembered([one.second for one in advices]) as (old_second, new_second):
+        yield Side.of(used, old_second), Side.of(changed, new_second)
+
+
+@contextmanager
+def _remembered(seconds: Sequence[Second | None]) -> Iterator[list[Second | None]]:
+    """Let embeddings be kept from one run to the next, as `monitor learn` keeps them, where that is installed."""
+    if not any(second and second.opinion.embed for second in seconds):
+        yield list(seconds)
+        return
+    try:
+        from monitor.learn import Remembered
+    except ModuleNotFoundError:
+        yield list(seconds)
+        return
+    with Remembered(Paths.data / "sense.npz") as memory:
+        embed = memory.embed
+        yield [
+            replace(second, opinion=replace(second.opinion, embed=embed)) if second and second.opinion.embed else second
+            for second in seconds
+        ]
+
+
+def _no_past(since_when: str, stored: int, forgotten: int) -> str:
+    if not stored:
+        return f"{database()}: holds no items yet; poll first"
+    if since_when and not forgotten:
+        return f"{database()}: none of {stored:,} stored items was first seen since {since_when}"
+    return f"{database()}: the texts of all {forgotten:,} items were forgotten after the retention time"
+
+
+def _look() -> Look:
+    """Return how the report is shown: in colour and within its width on a terminal, plain in a pipe."""
+    from shutil import get_terminal_size
+
+    from monitor.backtest_report import Look
+
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return Look(lambda _, words: words, _colours(), width)
+    styles = {"head": "1", "gained": "1;32", "lost": "1;31", "dim": "2"}
+    return Look(
+        lambda style, words: f"\x1b[{styles[style]}m{words}\x1b[0m" if style in styles else words, _colours(), width
+    )
+
+
+def _print_lines(lines: Iterable[Line]) -> None:
+    """Print lines, whole in a pipe, folded to the width of a terminal."""
+    if not sys.stdout.isatty():
+        for line in lines:
+            print(line.text.rstrip())
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console()
+    for line in lines:
+        left = Text.from_ansi(line.text)
+        first = (left.wrap(console, console.width) or [Text()])[0]
+        console.print(first, no_wrap=True)
+        rest = left.plain[len(first.plain) :]
+        left = left[len(left.plain) - len(rest.lstrip()) :]
+        for more in left.wrap(console, console.width - line.hang) if left else ():
+            console.print(Text(" " * line.hang) + more, no_wrap=True)
 
 
 def label(

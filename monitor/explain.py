@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from monitor.match.opinion import COVERAGE, RULES, SENSE, WORDS
 from monitor.match.rules import Rules
@@ -34,8 +34,7 @@ def explain(item: Item, verdict: Verdict, rules: Rules, mark: Mark = in_brackets
     kinds = {e: _kind(e, rules) for e in verdict.evidence}
     for field in ("title", "summary"):
         if text := getattr(item, field):
-            pieces = [(kind, e.start, e.end) for e, kind in kinds.items() if e.field == field]
-            yield f"  {field:<8} {_marked(text, pieces, mark)}"
+            yield f"  {field:<8} {marked(text, pieces_of(verdict.evidence, rules, field), mark)}"
     yield from _in_text(item, kinds, mark)
     legend = {"company": "a company", "theme": "a keyword of a theme", "sign": "what speaks for or against"}
     if kinds:
@@ -54,7 +53,7 @@ def _in_text(item: Item, kinds: Mapping[Evidence, str], mark: Mark) -> Iterator[
             continue
         first, last = max(0, start - AROUND), start + AROUND
         pieces = [(kind, a - first, b - first) for a, b, kind in found if first <= a and b <= last]
-        yield f"  {'text':<8} …{_marked(item.text[first:last], pieces, mark)}…"
+        yield f"  {'text':<8} …{marked(item.text[first:last], pieces, mark)}…"
 
 
 def in_short(verdict: Verdict) -> str:
@@ -76,7 +75,12 @@ def _kind(evidence: Evidence, rules: Rules) -> str:
     return "company" if evidence.clause in {f"coverage.{company.name}" for company in rules.companies} else "sign"
 
 
-def _marked(text: str, pieces: Sequence[tuple[str, int, int]], mark: Mark) -> str:
+def pieces_of(evidence: Iterable[Evidence], rules: Rules, field: str) -> list[tuple[str, int, int]]:
+    """Return what stands in a field of an item, and where: kind (company, theme or sign), start, end."""
+    return [(_kind(e, rules), e.start, e.end) for e in evidence if e.field == field]
+
+
+def marked(text: str, pieces: Sequence[tuple[str, int, int]], mark: Mark) -> str:
     """Mark the pieces (kind, start, end); where they overlap, a company goes before a theme, a theme before a sign."""
     kinds = [""] * len(text)
     for kind in ("sign", "theme", "company"):

@@ -734,6 +734,29 @@ class Store:
         )
         return {row["id"]: _item(row) for row in rows}
 
+    def stored_items(self, since: datetime | None = None, size: int = 500) -> Iterator[list[tuple[int, Item]]]:
+        """Yield the items first seen after `since` whose text is still kept, with their numbers, `size` at a time.
+
+        Nothing is held between two portions, so that whoever writes meanwhile need not wait.
+        """
+        last = 0
+        while rows := self._rows(
+            "SELECT * FROM items WHERE id > ? AND first_seen > ? AND (title <> '' OR summary <> '')"
+            " ORDER BY id LIMIT ?",
+            (last, _iso(since) if since else "", size),
+        ):
+            last = rows[-1]["id"]
+            yield [(row["id"], _item(row)) for row in rows]
+
+    def count_stored(self, since: datetime | None = None) -> tuple[int, int]:
+        """Return how many items were first seen after `since`: those whose text is kept, and those without."""
+        [row] = self._rows(
+            "SELECT count(*) AS every, coalesce(sum(title <> '' OR summary <> ''), 0) AS kept FROM items"
+            " WHERE first_seen > ?",
+            (_iso(since) if since else "",),
+        )
+        return row["kept"], row["every"] - row["kept"]
+
     # ------------------------------------------------------------ labels
 
     def save_label(self, label: Label) -> None:

@@ -287,6 +287,11 @@ def tokens(folded: str) -> tuple[list[str], list[str]]:
     return words, list(map(stem, words))
 
 
+def bare_words(folded: str) -> list[str]:
+    """Return the words of a folded text as `read` finds them, and the s of possessives besides."""
+    return _TOKEN.findall(folded)
+
+
 def read(text: str) -> Text:
     """Cut a text into tokens and index them. A possessive s (`OpenAI's`) belongs to no token."""
     folded, offsets = fold(text)

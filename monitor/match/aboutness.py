@@ -87,10 +87,15 @@ def mentions(rules: Rules, found: Found, page: Page) -> tuple[list[Mention], str
             late.append(company.name)
         every += near or own
     if missing:
-        return every, f"no name or hint of {' and '.join(missing)}"
+        return every, not_named(missing)
     if late:
         return every, f"{' and '.join(late)} only stands further down, not in the title or the lead"
     return every, ""
+
+
+def not_named(companies: Iterable[str]) -> str:
+    """Say which companies an item does not mention."""
+    return f"no name or hint of {' and '.join(companies)}"
 
 
 def _overlap(one: Span, other: Span) -> bool:

@@ -38,10 +38,24 @@ def rules_key(rules: Rules, second: Second | None = None) -> str:
 
 def examine(item: Item, rules: Rules, *, thorough: bool = True, for_second: bool = False) -> tuple[Seen, bool]:
     """Return what the rules see in an item, and whether it mentions a company; thorough then, if `for_second`."""
-    # An article's own text goes on where the summary ends.
-    body = f"{item.summary}\n{item.text}" if item.text else item.summary
-    page = Page({"title": read(item.title), "summary": read(body)})
-    document = Document({name: text for name, text in page.texts.items() if text.words}, item.outlet, item.language)
+    return look(*opened(item), rules, thorough=thorough, for_second=for_second)
+
+
+def opened(item: Item) -> tuple[Document, Page]:
+    """Read the texts of an item, whatever they are then judged by."""
+    page = Page({"title": read(item.title), "summary": read(body(item))})
+    return Document({name: text for name, text in page.texts.items() if text.words}, item.outlet, item.language), page
+
+
+def body(item: Item) -> str:
+    """Return what is judged beside the title: an article's own text goes on where the summary ends."""
+    return f"{item.summary}\n{item.text}" if item.text else item.summary
+
+
+def look(
+    document: Document, page: Page, rules: Rules, *, thorough: bool = True, for_second: bool = False
+) -> tuple[Seen, bool]:
+    """Return what the rules see in an item that was opened, as `examine` does."""
     every, why_not = aboutness.mentions(rules, rules.sides.find(document), page)
     thorough = thorough or (for_second and bool(every))
     clauses = [f"coverage.{company.name}" for company in rules.companies]

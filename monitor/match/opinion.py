@@ -163,22 +163,27 @@ class Opinion:
     sense: Sense | None = None
     embed: Embed | None = None
 
-    def hear(self, item: Item, seen: Seen) -> tuple[Heard, ...]:
-        """Ask each question about an item that the rules have looked at thoroughly."""
+    def hear(self, item: Item, seen: Seen, kept: dict[str, list[float]] | None = None) -> tuple[Heard, ...]:
+        """Ask each question about an item that the rules have looked at thoroughly.
+
+        `kept` holds what the voices said of this item that look at its text alone, and what they say now is put there.
+        """
         weights, sense = self.weights, self.sense
         count = len(weights.questions)
-        said = {
-            RULES: _added(weights.rules, evidence(item, seen), 0, count),
-            WORDS: self._words(seen.texts, count),
-        }
+        kept = {} if kept is None else kept
+        if WORDS not in kept:
+            kept[WORDS] = self._words(seen.texts, count)
+        said = {RULES: _added(weights.rules, evidence(item, seen), 0, count), WORDS: kept[WORDS]}
         base, trust = weights.base, weights.trust
         if (
             sense
             and self.embed
             and base[0] + sum(trust[voice][0] * odds[0] for voice, odds in said.items()) > FIRST_LOOK
         ):
-            vector = self.embed(text_of(item))
-            said[SENSE] = [sum(map(mul, row, vector)) for row in sense.sense]
+            if SENSE not in kept:
+                vector = self.embed(text_of(item))
+                kept[SENSE] = [sum(map(mul, row, vector)) for row in sense.sense]
+            said[SENSE] = kept[SENSE]
             base, trust = sense.base, sense.trust
         return tuple(
             Heard(question, base[n], tuple((voice, trust[voice][n] * odds[n]) for voice, odds in said.items()))
