@@ -277,7 +277,7 @@ def _cross_checks(sheet: Sheet) -> Iterable[Fault]:
             if isinstance(theme, str) and theme not in themes:
                 path: list[str | int] = ["digests", i, "themes", k]
                 hint = did_you_mean(theme, themes)
-                yield Fault(f"digests.{i}.themes: there is no theme {theme!r}{hint}", *sheet.place(path))
+                yield Fault(f"digests.themes: there is no theme {theme!r}{hint}", *sheet.place(path))
 
 
 def _parts(tree: CommentedMap, key: str) -> Sequence[Any]:
@@ -294,7 +294,7 @@ def _twice(key: str, values: Sequence[Any], words: str, sheet: Sheet, as_same: C
         if first != i:
             line = sheet.place([key, first])[0]
             written = "" if values[first] == value else f", as {values[first]}"
-            yield Fault(f"{key}.{i}: {words}: {value} (line {line}{written})", *sheet.place([key, i]))
+            yield Fault(f"{key}: {words}: {value} (line {line}{written})", *sheet.place([key, i]))
 
 
 def _tags(node: Any, sheet: Sheet, path: list[str | int], seen: set[int]) -> Iterable[Fault]:
@@ -326,7 +326,7 @@ def _languages(feeds: Sequence[Any], sheet: Sheet) -> Iterable[Fault]:
             meant = language_tag(given)
             hint = f"; did you mean {meant}?" if meant else ""
             yield Fault(
-                f"feeds.{i}.language: {given!r} is no language; write its tag, such as en or zh{hint}",
+                f"feeds.language: {given!r} is no language; write its tag, such as en or zh{hint}",
                 *sheet.place(["feeds", i, "language"]),
             )
 
@@ -340,7 +340,7 @@ def _shared_names(settings: Settings, sheet: Sheet) -> Iterable[Fault]:
             owners = [seen.setdefault(meaning(node), (company.name, place[0])) for node in alternatives(query.node)]
             for owner, line in [one for one in owners if one[0] != company.name][:1]:
                 yield Fault(
-                    f"coverage.{company.name}.names.{i}: {query.source!r} is a name of {owner} as well (line {line}), "
+                    f"coverage.{company.name}.names: {query.source!r} is a name of {owner} as well (line {line}), "
                     "so each mention would count for both: keep it with one of them",
                     *place,
                 )

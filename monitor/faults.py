@@ -377,7 +377,7 @@ def _odd_key(path: Sequence[Step], column: int) -> tuple[str, int] | None:
 
 
 def _in_words(error: Mapping[str, Any], path: Sequence[Step], keys: Keys, homes: Homes) -> str:
-    where, given = ".".join(_name(step) for step in path), _shown(error["input"])
+    where, given = named(path), _shown(error["input"])
     match error["type"]:
         case "extra_forbidden":
             return f"{where}: unknown key{_meant_key(str(path[-1]), keys(path[:-1]), homes, error['input'])}"
@@ -433,6 +433,11 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return reprlib.repr(value) if isinstance(value, (int, float)) else str(value)[:80]
+
+
+def named(path: Iterable[Step]) -> str:
+    """Return a path in words, without the numbers of entries: the line says which one, and people count from 1."""
+    return ".".join(_name(step) for step in path if not isinstance(step, int))
 
 
 def _name(value: Any) -> str:

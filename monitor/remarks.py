@@ -13,7 +13,7 @@ from rapidfuzz import fuzz
 
 from monitor.config import try_title
 from monitor.errors import Fault
-from monitor.faults import Sheet, nearest
+from monitor.faults import Sheet, named, nearest
 from monitor.match.query import And, Node, Query, Source
 from monitor.match.query import Language as InLanguage
 from monitor.match.rules import TITLE, Theme
@@ -50,7 +50,7 @@ class Keyword(NamedTuple):
     query: Query
 
     def __str__(self) -> str:
-        return ".".join(map(str, self.path))
+        return named(self.path)
 
 
 def remarks(settings: Settings, sheet: Sheet) -> list[Fault]:
@@ -104,10 +104,10 @@ def _of_feeds(settings: Settings, sheet: Sheet) -> Iterator[Fault]:
     for i, feed in enumerate(settings.feeds):
         line, column = sheet.place(["feeds", i, "name"])
         if feed.name and (first := lines.setdefault(feed.name, line)) != line:
-            yield Fault(f"feeds.{i}: another feed has this name too (line {first}): {feed.name}", line, column)
+            yield Fault(f"feeds: another feed has this name too (line {first}): {feed.name}", line, column)
         code = feed.language.lower()
         if len(code) == 2 and code not in _LANGUAGES:
-            yield Fault(_no_language(f"feeds.{i}.language", code), *sheet.place(["feeds", i, "language"]))
+            yield Fault(_no_language("feeds.language", code), *sheet.place(["feeds", i, "language"]))
 
 
 def _no_language(where: str, code: str) -> str:
@@ -119,7 +119,7 @@ def _of_digests(settings: Settings, sheet: Sheet) -> Iterator[Fault]:
     for i, plan in enumerate(settings.digests):
         if not plan.themes and isinstance(sheet.at(["digests", i, "themes"]), list):
             yield Fault(
-                f"digests.{i}.themes: an empty list means all themes, as if the line were not there",
+                "digests.themes: an empty list means all themes, as if the line were not there",
                 *sheet.place(["digests", i, "themes"]),
             )
 
@@ -254,7 +254,7 @@ def _struck(keyword: Keyword, excluding: Iterable[Keyword], sheet: Sheet) -> Ite
         return
     for other in excluding:
         if _touch(keyword.query.node, other.query.node) and not can_match(keyword.query.node, [other.query.node]):
-            where, line = ".".join(map(str, other.path[:-1])), sheet.place(other.path)[0]
+            where, line = named(other.path[:-1]), sheet.place(other.path)[0]
             yield Fault(
                 f"{keyword}: never counts: {where} excludes every text that has it "
                 f"(line {line}: {_short(other.query)})",

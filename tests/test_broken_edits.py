@@ -506,10 +506,10 @@ def test_check_shows_the_line_a_caret_and_how_many(tmp_path: Path) -> None:
     done = run(tmp_path, SAMPLE.replace("(pause OR halt)", "titel:pause").replace("every: 30m", "evry: 30m"))
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "feeds.yaml:23:5: feeds.1.evry: unknown key; did you mean every?",
+        "feeds.yaml:23:5: feeds.evry: unknown key; did you mean every?",
         "    23 |     evry: 30m",
         "       |     ^^^^",
-        "feeds.yaml:40:25: themes.compute.keywords.0: titel: is no field; did you mean title. "
+        "feeds.yaml:40:25: themes.compute.keywords: titel: is no field; did you mean title. "
         "Put an address or a time in quotes",
         "    40 |       - data center AND titel:pause",
         "       |                         ^^^^^",
@@ -530,7 +530,7 @@ def test_check_tells_remarks_apart_from_examples_that_fail(tmp_path: Path) -> No
     remarked = SAMPLE.replace("keywords: [AGI]", "keywords: [AGI, AGI]")
     done = run(tmp_path, remarked)
     assert done.returncode == 0
-    assert "feeds.yaml:50:21: remark: themes.agi.keywords.1: stands in line 50 already: AGI" in done.stderr
+    assert "feeds.yaml:50:21: remark: themes.agi.keywords: stands in line 50 already: AGI" in done.stderr
     assert "feeds.yaml: 1 remark" in done.stderr
     done = run(tmp_path, remarked.replace("OpenAI halt a data center", "OpenAI and a data center"))
     assert done.returncode == 1
@@ -548,7 +548,7 @@ def test_check_writes_json_for_programs(tmp_path: Path) -> None:
     done = run(tmp_path, SAMPLE.replace("every: 30m", "evry: 30m"), "--format", "json")
     assert done.returncode == 2
     assert json.loads(done.stdout) == [
-        {"line": 23, "column": 5, "severity": "fault", "message": "feeds.1.evry: unknown key; did you mean every?"}
+        {"line": 23, "column": 5, "severity": "fault", "message": "feeds.evry: unknown key; did you mean every?"}
     ]
     assert json.loads(run(tmp_path, SAMPLE, "--format", "json").stdout) == []
     assert run(tmp_path, SAMPLE, "--format", "xml").returncode == 2

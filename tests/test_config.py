@@ -206,7 +206,7 @@ BROKEN = [
     # keys
     ("language: en", "langauge: en", 6, 5, "unknown key; did you mean language?"),
     ("feeds:\n", "feed:\n", 8, 1, "did you mean feeds?"),
-    ("    every: 30m", "    evry: 30m", 13, 5, "feeds.1.evry: unknown key; did you mean every?"),
+    ("    every: 30m", "    evry: 30m", 13, 5, "feeds.evry: unknown key; did you mean every?"),
     ("    keywords:", "    keyword: [a]\n    keywords:", 25, 5, "did you mean keywords?"),
     ("hits:", "hit:", 30, 7, "did you mean hits?"),
     ("    hints: [Azure]", "    weight: 3", 17, 5, "weight belongs under an entry of feeds"),
@@ -232,7 +232,7 @@ BROKEN = [
     ("[you@example.com]", "[]", 3, 9, "must not be empty"),
     ("language: en", "language: fr", 6, 15, "'fr' is not one of 'en' or 'zh'"),
     ("language: en", "empty: maybe", 6, 12, "'skip', 'send' or 'weekly'"),
-    ("name: morning", "name: my morning", 2, 11, "digests.0.name"),
+    ("name: morning", "name: my morning", 2, 11, "digests.name"),
     ("name: morning", "name: true", 2, 11, 'put it in quotes: "true"'),
     ("themes: [compute]", "themes: [compuet]", 7, 14, "no theme 'compuet'; did you mean compute?"),
     ("themes: [compute]", "themes: [compute, zzz]", 7, 23, "known here: compute"),
@@ -247,14 +247,14 @@ BROKEN = [
     ("https://example.org/feed", "example.org/feed", 11, 10, "is not a web address"),
     ("https://example.com/rss", "https://example.com:99999/rss", 9, 5, "is not a web address"),
     ("https://example.com/rss", "https://example.org/feed", 10, 5, "stands above already"),
-    ("    url: https://example.org/feed\n", "", 10, 5, "feeds.1.url: is missing"),
+    ("    url: https://example.org/feed\n", "", 10, 5, "feeds.url: is missing"),
     ("  - https://example.com/rss", "  - 5", 9, 5, "keys are expected"),
     ("every: 30m", "every: 30", 13, 12, "30 is not a length of time"),
     ("every: 30m", "every: 5s", 13, 12, "must be from 1m to 30d"),
     ("every: 30m", "every: half an hour", 13, 12, "is not a length of time"),
     ("every: 30m", "every: -30m", 13, 12, "is not a length of time"),
     ("every: 30m", "every: 99999999999m", 13, 12, "is not a length of time"),
-    ("every: 30m", "enabled: maybe", 13, 14, "feeds.1.enabled"),
+    ("every: 30m", "enabled: maybe", 13, 14, "feeds.enabled"),
     ("Europe/London", "Europe/Londn", 12, 15, "'Europe/Londn' is not a time zone"),
     # coverage and themes
     ("[Microsoft, 微软]", "[]", 16, 12, "must not be empty"),
@@ -437,7 +437,7 @@ def test_several_mistakes_are_told_at_once_and_in_order(write: Write) -> None:
         load(path)
     lines = str(refusal.value).splitlines()
     assert len(lines) == 6
-    assert lines[0].startswith(f"{path}:3:10: digests.0.to.0: 'you@' is not a mail address")
+    assert lines[0].startswith(f"{path}:3:10: digests.to: 'you@' is not a mail address")
 
 
 def test_bad_keywords_are_told_with_all_other_mistakes(write: Write) -> None:
@@ -810,7 +810,7 @@ def test_a_mistake_in_how_feeds_are_asked_is_told_with_its_place(
         ('headers: {"a:": x}', (13, 15), "is not the name of a header"),
         ('headers: {"": x}', (13, 15), "is not the name of a header"),
         ("headers: {微软: x}", (13, 15), "is not the name of a header"),
-        ("fulltext: maybe", (13, 15), "feeds.1.fulltext"),
+        ("fulltext: maybe", (13, 15), "feeds.fulltext"),
     ],
 )
 def test_a_mistake_in_a_feeds_own_manners_is_told_with_its_place(

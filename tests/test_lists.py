@@ -351,7 +351,7 @@ def test_an_edit_that_would_make_a_fault_is_refused_unless_there_was_one(file: P
     """The worker would go on with the last good file and nobody would know why."""
     raw, text = lists.read(file)
     wrong = added(text, [NewFeed(C, "C", every="often")])
-    with pytest.raises(MonitorError, match=r"would have a fault: feeds\.2\.every: 'often' is not a length of time"):
+    with pytest.raises(MonitorError, match=r"would have a fault: feeds\.every: 'often' is not a length of time"):
         save(file, raw, wrong.encode())
     assert file.read_bytes() == raw
     broken = text.replace("07:30", "25:30").encode()
