@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor import __version__, cli_archive, cli_rules
+from monitor import __version__, cli_archive, cli_init, cli_rules
 from monitor.cli_common import Paths as _Paths
 from monitor.cli_common import database as _database
 from monitor.cli_common import desk as _desk
@@ -71,7 +71,7 @@ def _options(
     _Paths.config, _Paths.data = config, data
 
 
-_QUIET = ("poll", "feeds", "health", "version", "search", "export")
+_QUIET = ("poll", "feeds", "health", "init", "version", "search", "export")
 """Commands that often end before anything could be logged; structlog takes a tenth of a second to import."""
 
 
@@ -394,6 +394,7 @@ def demo(
 # ---------------------------------------------------------------- rules
 
 for _command in (
+    cli_init.init,
     cli_rules.check,
     cli_rules.explain,
     cli_rules.evaluate,

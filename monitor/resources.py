@@ -96,5 +96,23 @@ def datasette() -> str:
 
 def shipped_schema() -> Path:
     """Return the JSON Schema of feeds.yaml that came along."""
-    checkout = PACKAGE.parent / "docs" / "feeds.schema.json"
-    return checkout if checkout.is_file() else PACKAGE / "_schema.json"
+    inside = checkout()
+    return inside / "docs" / "feeds.schema.json" if inside else PACKAGE / "_schema.json"
+
+
+def shipped_compose() -> Path:
+    """Return the compose.yaml that came along."""
+    inside = checkout()
+    return inside / "compose.yaml" if inside else PACKAGE / "_compose.yaml"
+
+
+def shipped_environment() -> Path:
+    """Return the sample of a .env that came along."""
+    inside = checkout()
+    return inside / ".env.example" if inside else PACKAGE / "_env.example"
+
+
+def checkout() -> Path | None:
+    """Return the folder of the source that this runs in, from which an image can be built; None when installed."""
+    folder = PACKAGE.parent
+    return folder if (folder / "Dockerfile").is_file() and (folder / "compose.yaml").is_file() else None

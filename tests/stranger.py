@@ -24,15 +24,8 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 
-import typer.main
-
-from monitor import cli
 from tests.builders import ROOT
 from tests.internet import Internet, quiet_environ
-
-NOT_YET_HERE = ("backtest", "init")
-"""Commands, and an option, that the pages tell of and the program has not yet. To be emptied; those that it has are
-run whatever stands here."""
 
 TOOLS = (
     "bash", "cat", "chmod", "cp", "cut", "date", "diff", "dirname", "env", "false", "grep", "head", "ls", "mkdir", "mv",
@@ -90,12 +83,10 @@ class Stranger:
             if found := shutil.which(tool):
                 (self._bin / tool).symlink_to(found)
         python, here = shlex.quote(sys.executable), f"{shlex.quote(sys.executable)} -m tests"
-        missing = "|".join(name for name in NOT_YET_HERE if name not in words_of_the_program()) or "-"
         self._command(
             "monitor",
             '[ "$1" = feeds ] || for word do case "$word" in\n'
             f'run|--watch) exec {here}.stranger {python} -m monitor "$@" ;;\n'
-            f'{missing}) echo "monitor $word: not yet here" >&2; exit 0 ;;\n'
             "esac; done\n"
             f'exec {python} -m monitor "$@"',
         )
@@ -140,18 +131,6 @@ class Stranger:
             check=False,
         )
         return Result(done.returncode, done.stdout)
-
-
-def words_of_the_program() -> set[str]:
-    """Return the names of all commands, and all options."""
-    top = typer.main.get_command(cli.app)
-    words: set[str] = set()
-    waiting = [top]
-    while waiting:
-        command = waiting.pop()
-        words |= {str(command.name)} | {option for param in command.params for option in param.opts}
-        waiting += getattr(command, "commands", {}).values()
-    return words
 
 
 def until_ready(command: list[str]) -> int:

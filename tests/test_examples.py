@@ -42,7 +42,7 @@ from tests.builders import config_text
 from tests.engine import KNOWN_NAME, OURS, compose_faults
 from tests.internet import Internet
 from tests.pages import PAGES, Block, blocks
-from tests.stranger import NOT_YET_HERE, Result, Stranger
+from tests.stranger import Result, Stranger
 
 SHELL = ("sh", "bash", "shell", "console")
 WRITTEN = {"file", "append to", "into"}
@@ -243,9 +243,8 @@ def transcript(block: Block, stranger: Stranger) -> Result:
     outputs, status = "", 0
     for command, shown in zip(pieces[1::2], pieces[2::2], strict=True):
         done = stranger.type(filled_in(command, stranger))
-        if "not yet here" not in done.output:
-            printed = re.sub(r"^status \d+ from line .*\n\Z", "", done.output, flags=re.M)
-            assert shows(shown, printed), f"{block}: $ {command}\n{done.output}"
+        printed = re.sub(r"^status \d+ from line .*\n\Z", "", done.output, flags=re.M)
+        assert shows(shown, printed), f"{block}: $ {command}\n{done.output}"
         outputs, status = outputs + done.output, done.status
     assert status == int(block.marks.get("exit", 0)), f"{block}: ends with status {status}"
     return Result(status, outputs)
@@ -328,12 +327,3 @@ def test_nothing_leaves_the_machine(stranger: Stranger) -> None:
     """Even an address in digits is led to the test's own server."""
     done = stranger.type("monitor feeds find http://8.8.8.8/")
     assert "rss20" in done.output, done.output
-
-
-def test_what_is_not_yet_here_is_not_here() -> None:
-    """The list of promises gets shorter."""
-    from tests.stranger import words_of_the_program
-
-    # `feeds export` is another command than `export`.
-    top = words_of_the_program() - {"export"}
-    assert set(NOT_YET_HERE) & top == set()

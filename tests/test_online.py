@@ -16,11 +16,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from monitor import config, online
 from monitor.feeds.letters import letters_of
+from monitor.model import Feed
 from monitor.settings import Settings
 from tests.builders import config_text, feed_document
 from tests.feedserver import FeedServer
@@ -295,13 +297,23 @@ def test_a_feed_that_hangs_ends_with_the_check(tmp_path: Path, server: FeedServe
     assert (second.items, online.exit_status([first, second])) == (1, 0)
 
 
+def slowly(monkeypatch: pytest.MonkeyPatch, seconds: float, *urls: str) -> None:
+    """Make reading what comes from these addresses take its time."""
+    look = online.look
+
+    def take_time(feed: Feed, *rest: Any) -> online.Finding:
+        time.sleep(seconds if feed.url in urls else 0)
+        return look(feed, *rest)
+
+    monkeypatch.setattr(online, "look", take_time)
+
+
 def test_reading_here_makes_no_feed_late(tmp_path: Path, server: FeedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow machine, or many items: what answered in time is not told to be silent."""
     paths = [f"/{i}" for i in range(5)]
     for path in paths:
         server.put(path, rss(item(1, FRESH)))
-    look = online.look
-    monkeypatch.setattr(online, "look", lambda *args: [time.sleep(0.5), look(*args)][1])
+    slowly(monkeypatch, 0.5, *map(server.url, paths))
     server.hang("/never")
     *found, last = ask(tmp_path, *map(server.url, paths), server.url("/never"), limit=1.0)
     assert [one.items for one in found] == [1] * 5
@@ -314,11 +326,9 @@ def test_a_document_that_takes_too_long_fails_alone(
     """It has an end, as everything has."""
     for path in ("/a", "/b"):
         server.put(path, rss(item(1, FRESH)))
-    look, slow = online.look, server.url("/a")
+    slow = server.url("/a")
+    slowly(monkeypatch, 1.5, slow)
     monkeypatch.setattr(online, "READING", 0.5)
-    monkeypatch.setattr(
-        online, "look", lambda feed, *rest: [time.sleep(1.5 * (feed.url == slow)), look(feed, *rest)][1]
-    )
     first, second = ask(tmp_path, slow, server.url("/b"))
     assert (first.failure, second.items) == ("could not be read within 0.5 s", 1)
 
