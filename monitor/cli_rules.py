@@ -85,12 +85,16 @@ def check(
     themes = ", ".join(used.titles) or "none"
     if form == "text":
         print(
-            f"{used.path}: {len(used.enabled)} feeds, {len(used.digests)} digests, themes: {themes}; "
+            f"{used.path}: {_many(len(used.enabled), 'feed')}, {_many(len(used.digests), 'digest')}, themes: {themes}; "
             f"second opinion: {used.second_opinion.mode}"
         )
     status = _ask_feeds(used) if online else 0
     if wrong or status:
         raise typer.Exit(1 if wrong else status)
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _ask_feeds(used: Settings) -> int:

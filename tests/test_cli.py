@@ -271,7 +271,7 @@ def test_two_polls_at_once_do_not_meet(shell: Shell) -> None:
 
 def test_check_names_every_mistake_with_its_place(shell: Shell) -> None:
     """And is content with a good file."""
-    assert shell("check").stdout.startswith("feeds.yaml: 1 feeds, 1 digests, themes: compute, agi, competition")
+    assert shell("check").stdout.startswith("feeds.yaml: 1 feed, 1 digest, themes: compute, agi, competition")
     shell.write(config_text(["http://127.0.0.1/a"]).replace("AGI]", "AGI AND]").replace("at:", "att:"))
     done = shell("check")
     assert done.returncode == 2

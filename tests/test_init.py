@@ -70,7 +70,7 @@ def test_what_init_writes_passes_the_check(tmp_path: Path) -> None:
     assert "you@example.com" in (tmp_path / "news" / "feeds.yaml").read_text("utf-8").splitlines()[int(line) - 1]
     check = monitor("check", cwd=tmp_path / "news")
     assert check.returncode == 0
-    assert check.stdout.startswith("feeds.yaml: 43 feeds, 1 digests, themes: compute, agi, competition;")
+    assert check.stdout.startswith("feeds.yaml: 43 feeds, 1 digest, themes: compute, agi, competition;")
 
 
 def test_the_digest_is_as_wished(tmp_path: Path) -> None:
