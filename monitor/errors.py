@@ -58,13 +58,16 @@ class ConfigError(MonitorError):
 
 
 class QueryError(MonitorError):
-    """A keyword cannot be read; `offset` counts characters from its start."""
+    """A keyword cannot be read; `offset` counts characters from its start, `instead` is what was probably meant.
+
+    `instead` is in Lucene's syntax. A file of YAML needs quotes of its own around it.
+    """
 
     exit_code = 2
 
-    def __init__(self, message: str, offset: int = 0) -> None:
-        self.offset = offset
-        super().__init__(message)
+    def __init__(self, message: str, offset: int = 0, instead: str = "") -> None:
+        self.offset, self.advice, self.instead = offset, message, instead
+        super().__init__(f"{message}: {instead}" if instead else message)
 
 
 class StoreError(MonitorError):

@@ -36,7 +36,8 @@ class KeywordError(ValueError):
     """A QueryError as pydantic collects it, with the offset of the fault within the keyword."""
 
     def __init__(self, cause: QueryError) -> None:
-        super().__init__(str(cause))
+        # YAML takes one pair of quotes away, so that those of the keyword need another pair around them.
+        super().__init__(f"{cause.advice}: {grammar.singly(cause.instead)}" if cause.instead else str(cause))
         self.offset = cause.offset
 
 

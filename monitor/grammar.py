@@ -302,7 +302,7 @@ def _behind_quotes(token: Any, lines: Sequence[str]) -> Fault:
             number,
             end,
         )
-    whole = _singly(rest if token.style == '"' else rest.replace("'", ""))
+    whole = singly(rest if token.style == '"' else rest.replace("'", ""))
     return Fault(
         f"the text ended at the closing quotation mark and more follows: put the whole in single quotes: {whole}",
         number,
@@ -310,7 +310,8 @@ def _behind_quotes(token: Any, lines: Sequence[str]) -> Fault:
     )
 
 
-def _singly(text: str) -> str:
+def singly(text: str) -> str:
+    """Return a text in single quotes, as YAML reads it."""
     return "'{}'".format(text.replace("'", "''"))
 
 

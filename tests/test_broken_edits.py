@@ -175,6 +175,8 @@ FAULTS = [
     Slip("names: [OpenAI]", "names: !!python/object:os.system [x]", 32, 12, "is a sign of YAML"),
     Slip("names: [OpenAI]", "names: *other", 32, 12, "cannot begin with *"),
     Slip("[Microsoft, 微软]", "［Microsoft，微软］", 28, 12, "such as [Microsoft, 微软]"),
+    Slip("'\"right of first refusal\"'", "'\"GPU shortage\"~6^'", 41, 26, "a number must follow ^"),
+    Slip("'\"right of first refusal\"'", "'\"GPU shortage\"~^2'", 41, 24, "how many words"),
     # --- the whole file
     Slip("feeds:\n", "<<<<<<< HEAD\nfeeds:\n=======\nfeeds:\n>>>>>>> b\n", 17, 1, "keep one of them"),
     Slip("themes:\n  comp", "---\nthemes:\n  comp", 36, 1, "another document"),
@@ -353,6 +355,28 @@ def test_two_parts_that_are_no_yaml_are_both_told() -> None:
     assert [(fault.line, fault.column) for fault in refusal_of(text).faults] == [(4, 9), (31, 2)]
 
 
+@pytest.mark.parametrize(
+    ("typed", "form"),
+    [
+        ("data center and pause", "'\"data center and pause\"'"),
+        ('"data center and pause"', "'\"data center and pause\"'"),
+        ("halt OR data center and pause", "'halt OR \"data center and pause\"'"),
+        ('"9:30"', "'\"9:30\"'"),
+        ('"https://openai.com/x"', "'\"https://openai.com/x\"'"),
+        ('"not working"', "'\"not working\"'"),
+        ("What's next?", "'\"What''s next?\"'"),
+        ('"to be or not to be"', "'\"to be or not to be\"'"),
+        ("GPU - TPU", "'\"GPU - TPU\"'"),
+    ],
+)
+def test_quotes_that_are_advised_are_those_that_work(typed: str, form: str) -> None:
+    """YAML takes one pair of them away, so that the advice would be given for ever."""
+    old = "data center AND (pause OR halt)"
+    [fault] = refusal_of(SAMPLE.replace(old, typed)).faults
+    assert fault.message.endswith(f": {form}")
+    assert config.understood(Path("feeds.yaml"), SAMPLE.replace(old, form).encode())
+
+
 def test_every_duplicate_key_is_told() -> None:
     """Not only the first."""
     text = SAMPLE.replace("    every: 30m", "    every: 30m\n    every: 1h").replace(
@@ -509,8 +533,7 @@ def test_check_shows_the_line_a_caret_and_how_many(tmp_path: Path) -> None:
         "feeds.yaml:23:5: feeds.evry: unknown key; did you mean every?",
         "    23 |     evry: 30m",
         "       |     ^^^^",
-        "feeds.yaml:40:25: themes.compute.keywords: titel: is no field; did you mean title. "
-        "Put an address or a time in quotes",
+        "feeds.yaml:40:25: themes.compute.keywords: titel: is no field; did you mean title?",
         "    40 |       - data center AND titel:pause",
         "       |                         ^^^^^",
         "feeds.yaml: 2 faults",

@@ -107,7 +107,7 @@ class _Source:
             if before == "=":
                 raise QueryError("=: no space may follow; write =word", lexeme.start() - 1)
             if lexeme["inside"] is None:
-                _refuse_signs(word, lexeme.start(), self.text[lexeme.end() : lexeme.end() + 1])
+                self._refuse_signs(word, lexeme.start())
             before = word
             if _is_bare(lexeme):
                 row.append(lexeme)
@@ -122,7 +122,8 @@ class _Source:
         for lexeme in row if len(row) > 1 else ():
             if lexeme.group() in ("and", "or", "not"):
                 advice = f"write {lexeme.group().upper()}, or put the words in quotes"
-                raise QueryError(f"{lexeme.group()}: {advice}", lexeme.start())
+                instead = self.quoted(row[0].start(), row[-1].end())
+                raise QueryError(f"{lexeme.group()}: {advice}", lexeme.start(), instead)
         for i, lexeme in enumerate(row):
             self.joined += self._and(lexeme.group()) + (quote if i == 0 else "")
             self._places.append((len(self.joined), lexeme.start()))
@@ -132,6 +133,36 @@ class _Source:
                 word = f'"{inside}"{word[word.rindex(chr(34)) + 1 :]}'
             self.joined += word
         self.joined += quote
+
+    def _refuse_signs(self, word: str, at: int) -> None:
+        end = at + len(word)
+        if word in ("-", "+", "--") and self.text[end : end + 1] not in ("(", '"', "="):
+            around = re.search(r"([^\s()\"]+)\s+$", self.text[:at]), re.match(r"\s+[^\s()\"]+", self.text[end:])
+            instead = ""
+            if around[0] and around[1] and around[0][1] not in _OPERATORS:
+                instead = self.quoted(around[0].start(), end + around[1].end())
+            raise QueryError(f"{word}: no space may follow; for a dash between words put them in quotes", at, instead)
+        for pattern, advice in _MISREAD:
+            if found := pattern.search(word):
+                instead = self.quoted(at, end) if advice == _ADDRESS else ""
+                raise QueryError(f"{word}: {advice}", at + found.start(), instead)
+
+    def quoted(self, start: int, end: int, piece: str = "") -> str:
+        """Return the keyword with a part of it in quotes (or `piece` in its place).
+
+        Where that cannot be read either, or is long, only the part, between ellipses.
+        """
+        piece = piece or '"{}"'.format(self.text[start:end].replace('"', ""))
+        before, after = self.text[:start].lstrip(), self.text[end:].rstrip()
+        whole = f"{before}{piece}{after}"
+        if len(whole) <= _LONGEST_ADVICE:
+            try:
+                _compiled(_Source(whole, rows=self._rows))
+            except QueryError:
+                pass
+            else:
+                return whole
+        return f"{'… ' * bool(before)}{piece}{' …' * bool(after)}"
 
     def _and(self, word: str) -> str:
         """Return what stands before a lexeme: a space, or AND where only a search would have left it out."""
@@ -147,10 +178,18 @@ class _Source:
         joined, original = self._places[i]
         return min(original + position - joined, len(self.text))
 
+    def sign(self, sign: str, before: lucene.Item) -> int:
+        """Return where the sign stands that follows a part, outside of quotes."""
+        start = self.offset(before.pos)
+        end = max(start, self.offset(before.pos + (before.size or 0)) - 1)
+        return max(start, _unquoted(self.text).find(sign, end))
 
+
+_LONGEST_ADVICE = 100
+_ADDRESS = "put an address in quotes"
 _MISREAD = (
     (re.compile(r"&&|\|\||^!|(?<=[:+-])!"), "write AND, OR and NOT"),
-    (re.compile(r"^[A-Za-z]+://"), "put an address in quotes"),
+    (re.compile(r"^[A-Za-z]+://"), _ADDRESS),
     (re.compile(r"^(?:[nN][eE][aA][rR]|[wW]|ADJ|WITHIN)/?\d+$|^near/|^(?:NEAR|WITHIN|ADJ)$"),
      'for words near each other write "one other"~6'),
     (re.compile(r"(?<=[\u3000-\uffef])(?:AND|OR|NOT)(?![A-Za-z])|(?<![A-Za-z])(?:AND|OR|NOT)(?=[\u3000-\uffef])"),
@@ -161,14 +200,6 @@ _MISREAD = (
     (re.compile(r"[^\w=*:]\*+$"), "a letter or digit must stand before the *"),
 )  # fmt: skip
 """What would be read as something else than was meant, and what to write."""
-
-
-def _refuse_signs(word: str, at: int, after: str) -> None:
-    if word in ("-", "+", "--") and after not in ("(", '"', "="):
-        raise QueryError(f"{word}: no space may follow; for a dash between words put them in quotes", at)
-    for pattern, advice in _MISREAD:
-        if found := pattern.search(word):
-            raise QueryError(f"{word}: {advice}", at + found.start())
 
 
 def _is_bare(lexeme: re.Match[str]) -> bool:
@@ -217,9 +248,11 @@ def _side_by_side(tree: lucene.UnknownOperation, source: _Source) -> Node:
         raise QueryError(f"put AND or OR before {str(plain[0]).strip()}, or a + as well", source.offset(plain[0].pos))
     if len(plain) > 1:
         before, after = _leaf(plain[0], -1), _leaf(plain[1], 0)
-        raise QueryError(
-            f"put AND or OR before {str(after).strip()}{_quoting_hint(before, after)}", source.offset(after.pos)
-        )
+        at, words = source.offset(after.pos), f"put AND or OR before {str(after).strip()}"
+        if row := _quoted_row(before, after):
+            end = at + len(str(after).strip())
+            raise QueryError(f"{words}, or quote the row", at, source.quoted(source.offset(before.pos), end, row))
+        raise QueryError(words, at)
     return And(tuple(_node(part, source) for part in tree.operands))
 
 
@@ -230,8 +263,8 @@ def _leaf(tree: lucene.Item, end: int) -> lucene.Item:
     return tree
 
 
-def _quoting_hint(before: lucene.Item, after: lucene.Item) -> str:
-    """Say how to write what was probably meant: a row of words in one field, with one weight, or with a prefix."""
+def _quoted_row(before: lucene.Item, after: lucene.Item) -> str:
+    """Return how to write what was probably meant: a row of words in one field, with one weight, or with a prefix."""
     field, weight, inner = "", "", after
     if isinstance(before, lucene.SearchField):
         field, before = f"{before.name}:", before.expr
@@ -240,18 +273,19 @@ def _quoting_hint(before: lucene.Item, after: lucene.Item) -> str:
     if not all(isinstance(part, (lucene.Word, lucene.Phrase)) for part in (before, inner)):
         return ""
     row = " ".join(str(part).strip().strip('"') for part in (before, inner))
-    return f', or quote the row: {field}"{row}"{weight}'
+    return f'{field}"{row}"{weight}'
 
 
 def _boost(tree: lucene.Boost, source: _Source) -> Node:
     written = str(tree).strip()
+    at = source.sign("^", tree.expr)
     if tree.implicit_force:
-        raise QueryError(f"{written}: a number must follow ^, such as ^2", source.offset(tree.pos))
+        raise QueryError(f"{written}: a number must follow ^, such as ^2", at)
     weight = float(tree.force)
     if not 0 < weight <= 100:
-        raise QueryError(f"{written}: a weight lies above 0 and is at most 100", source.offset(tree.pos))
+        raise QueryError(f"{written}: a weight lies above 0 and is at most 100", at)
     if isinstance(tree.expr, lucene.Boost):
-        raise QueryError(f"{written}: one weight is enough", source.offset(tree.pos))
+        raise QueryError(f"{written}: one weight is enough", at)
     return Boost(_node(tree.expr, source), weight)
 
 
@@ -259,8 +293,11 @@ def _field(tree: lucene.SearchField, source: _Source) -> Node:
     name, at = tree.name, source.offset(tree.pos)
     if name not in FIELDS:
         best = process.extractOne(name.lower(), FIELDS, score_cutoff=60)
-        hint = f"did you mean {best[0]}" if best else f"the fields are {', '.join(FIELDS)}"
-        raise QueryError(f"{name}: is no field; {hint}. Put an address or a time in quotes", at)
+        if best:
+            raise QueryError(f"{name}: is no field; did you mean {best[0]}?", at)
+        words = f"{name}: is no field; the fields are {', '.join(FIELDS)}; put an address or a time in quotes"
+        end = at + len(re.match(r'(?:[^\s()"]|"[^"]*")*', source.text[at:])[0])  # type: ignore[index]
+        raise QueryError(words, at, source.quoted(at, end))
     if name in ("title", "summary"):
         return InField(name, _node(tree.expr, source))
     if name == "sentence":
@@ -364,7 +401,8 @@ def _other_spellings(terms: tuple[Term, ...]) -> tuple[tuple[Term, ...], ...]:
 def _near(tree: lucene.Proximity, source: _Source) -> Node:
     at, written = source.offset(tree.pos), str(tree).strip()
     if written.endswith("~"):
-        raise QueryError(f"{written}: say how many words or characters may lie between, such as {written}6", at)
+        words = f"{written}: say how many words or characters may lie between, such as {written}6"
+        raise QueryError(words, source.sign("~", tree.term))
     if tree.degree > MAX_DISTANCE or tree.degree < 0:
         raise QueryError(f"{written}: at most {MAX_DISTANCE} words or characters may lie between", at)
     parts = [_words(word, tree.term.pos, source) for word in tree.term.value[1:-1].split()]
@@ -376,6 +414,11 @@ def _near(tree: lucene.Proximity, source: _Source) -> Node:
 
 
 # ---------------------------------------------------------------- faults
+
+
+def _unquoted(text: str) -> str:
+    """Return the text with what is quoted blotted out: it holds no signs."""
+    return re.sub(r'"(?:\\.|[^"\\])*"', lambda quoted: "_" * len(quoted.group()), text)
 
 
 def _only_absence(node: Node) -> bool:
@@ -408,7 +451,7 @@ def _unsupported(tree: lucene.Item, source: _Source) -> tuple[str, int]:
 
 def _parse_fault(e: ParseError, source: _Source) -> tuple[str, int]:
     text = source.text
-    bare = re.sub(r'"(?:\\.|[^"\\])*"', lambda quoted: "_" * len(quoted.group()), text)  # what is quoted is no sign
+    bare = _unquoted(text)
     for mark, partner in ("()", ")("):
         if bare.count(mark) > bare.count(partner):
             return f"{text}: a parenthesis is missing its partner", bare.rfind(mark)
