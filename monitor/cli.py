@@ -407,7 +407,7 @@ for _command in (
     app.command()(_command)
 
 
-app.command()(cli_archive.search)
+app.command(cls=cli_archive.SearchCommand)(cli_archive.search)
 app.command()(cli_archive.export)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
+from typer.core import TyperCommand
 
 from monitor.cli_common import database, in_colours, progress, say, settings
 from monitor.cli_common import since as time_ago
@@ -34,6 +36,20 @@ OutletOption = Annotated[str, typer.Option("--outlet", metavar="NAME", help="Onl
 LanguageOption = Annotated[str, typer.Option("--language", metavar="TAG", help="Only this language: en, zh.")]
 
 # ---------------------------------------------------------------- search
+
+
+class SearchCommand(TyperCommand):
+    """Tells who leaves out a word by a dash (-Xbox) why it is taken for an option."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of the command line."""
+        for word in takewhile(lambda one: one != "--", args):
+            if re.match(r"-[^\W\d]", word) and word != "-h":
+                raise typer.BadParameter(
+                    f"{word} begins like an option. To leave out a word write NOT {word[1:]}, or -- before all the "
+                    f"words: search -- OpenAI {word}"
+                )
+        return super().parse_args(ctx, args)
 
 
 def search(

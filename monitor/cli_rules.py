@@ -69,8 +69,9 @@ def check(
             "json only says what is wrong with the file; it does not go with --online", param_hint="--format"
         )
     path = file or Paths.config
-    raw = read_bytes(path)
+    raw = b""
     try:
+        raw = read_bytes(path)
         used, sheet = config.opened(path, raw)
     except ConfigError as e:
         _tell({"fault": e.faults}, path, raw, form)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
+from rapidfuzz import fuzz, process
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from monitor.errors import ConfigError, Fault
@@ -87,6 +88,7 @@ def opened(path: Path, raw: bytes) -> tuple[Settings, Sheet]:
     faults += sheet.twice
     if not isinstance(sheet.tree, CommentedMap):
         raise ConfigError(str(path), (*faults, Fault(_no_keys(sheet.tree), 1, 1)))
+    _look_into_misspelt(sheet.tree)
     try:
         parsed = FilePart.model_validate(sheet.tree)
     except ValidationError as e:
@@ -129,6 +131,28 @@ def _survey(path: Path, text: str) -> tuple[Sheet, list[Fault]]:
 
 
 _MOST_LOST = 3  # each takes as long as the whole file to read
+
+
+def _look_into_misspelt(tree: CommentedMap) -> None:
+    """Let what stands under a misspelt key stand under the right one too, so that its faults are told as well.
+
+    The misspelt key stays, so the file is refused for it whatever is found.
+    """
+    _as_meant(tree, [])
+    themes = tree.get("themes")
+    for name in list(themes) if isinstance(themes, CommentedMap) else ():
+        _as_meant(themes[name], ["themes", name])
+
+
+def _as_meant(node: Any, path: Sequence[str | int]) -> None:
+    if not isinstance(node, CommentedMap):
+        return
+    known = _known_keys(path)
+    for key in list(node):
+        meant = process.extractOne(str(key), sorted(known), scorer=fuzz.ratio, score_cutoff=80)
+        if key not in known and meant and meant[0] not in node and key in node.lc.data:
+            node[meant[0]] = node[key]
+            node.lc.data[meant[0]] = node.lc.data[key]
 
 
 def _no_keys(tree: Any) -> str:
@@ -271,7 +295,9 @@ def _cross_checks(sheet: Sheet) -> Iterable[Fault]:
     yield from _languages(feeds, sheet)
     yield from _tags(tree, sheet, [], set())
     themes = [str(name) for name in tree.get("themes") or ()]
-    for i, digest in enumerate(digests if "themes" in tree else ()):
+    # Of two parts of that name only one was read.
+    whole = "themes" in tree and not any(fault.message.startswith("'themes': duplicate") for fault in sheet.twice)
+    for i, digest in enumerate(digests if whole else ()):
         wanted = digest.get("themes") if isinstance(digest, CommentedMap) else None
         for k, theme in enumerate(wanted if isinstance(wanted, CommentedSeq) else ()):
             if isinstance(theme, str) and theme not in themes:

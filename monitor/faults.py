@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import chain
 from pathlib import Path
@@ -137,20 +137,18 @@ class _Constructor(RoundTripConstructor):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self.twice: list[Fault] = []
+        self.twice: list[tuple[Fault, int, int]] = []
 
     def check_mapping_key(self, node: Any, key_node: Any, mapping: Any, key: Any, value: Any) -> bool:
         """Note a key that the mapping has already."""
         if key in mapping:
             mark, first = key_node.start_mark, next(k for k, _ in node.value if k.value == key_node.value).start_mark
-            self.twice.append(
-                Fault(
-                    f"{_shown(key)}: duplicate key; it stands in line {first.line + 1} already: keep one of the two, "
-                    "or join what they hold",
-                    mark.line + 1,
-                    mark.column + 1,
-                )
+            words = (
+                f"{_shown(key)}: duplicate key; it stands in line {first.line + 1} already: keep one of the two, "
+                "or join what they hold"
             )
+            begin = node.start_mark
+            self.twice.append((Fault(words, mark.line + 1, mark.column + 1), begin.line, begin.column))
         return True
 
 
@@ -164,8 +162,8 @@ def read_sheet(path: Path, text: str, keys: Iterable[str] = (), tops: Iterable[s
     yaml = YAML(typ="rt")
     yaml.Constructor = _Constructor
     try:
-        tree = yaml.load(text)
-        return Sheet(tree, lines, tuple(yaml.constructor.twice))
+        tree = yaml.load(_without_last_mark(text, lines))
+        return Sheet(tree, lines, tuple(_in_entry(lines, *found) for found in yaml.constructor.twice))
     except MarkedYAMLError as e:
         raise ConfigError(str(path), tuple(grammar.faults_of(e, lines, keys, tops))) from e
     except ReaderError as e:
@@ -183,6 +181,19 @@ def read_sheet(path: Path, text: str, keys: Iterable[str] = (), tops: Iterable[s
         raise ConfigError(
             str(path), (Fault(f"cannot be read: {words}; put dates and odd values in quotes", *place),)
         ) from e
+
+
+def _in_entry(lines: Sequence[str], twice: Fault, line: int, column: int) -> Fault:
+    """Say it of a key in an entry of a list that the next entry may have lost its beginning."""
+    if not re.fullmatch(r"[\s-]*- +", lines[line][:column]) or twice.line <= line + 1:
+        return twice
+    return replace(twice, message=f"{twice.message}; or write - before it if another entry of the list begins here")
+
+
+def _without_last_mark(text: str, lines: Sequence[str]) -> str:
+    """Return the text without a --- that nothing follows: it begins a document that is not there."""
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return text[: text.rindex("---")] if re.fullmatch(r"---\s*", last) else text
 
 
 def _odd_date(lines: Sequence[str]) -> tuple[int, int]:
@@ -331,6 +342,9 @@ def faults_of(e: ValidationError, sheet: Sheet, keys: Keys, homes: Homes) -> Ite
         line, column = sheet.place(path, of_key=of_key)
         cause = error.get("ctx", {}).get("error")
         words = _in_words(error, path, keys, homes)
+        if isinstance(error["input"], bool) and error["type"] == "string_type":
+            written = re.match(r"\w+", sheet.lines[line - 1][column - 1 :])
+            words = words.replace(f'"{str(error["input"]).lower()}"', f'"{written[0]}"') if written else words
         if isinstance(cause, KeywordError):
             at = sheet.place_in(path, cause.offset)
             sign = _swallowed(sheet.lines, line, column)

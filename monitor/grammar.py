@@ -229,6 +229,8 @@ def _second_colon(said: Said, lines: Sequence[str], line: str, known: set[str]) 
         return fault
     own, other = _indent(line), _content(upper)
     full = re.match(rf"^[\s\-]*({_KEY}):\s+(\S.*)$", upper)
+    if not full and (fault := _no_dash(line, number, upper, above, known)):
+        return fault
     if line.lstrip().startswith("- ") and full:
         return Fault(
             f"{full[1]} has a value here already, so no list can follow below it: take the value away",
@@ -241,6 +243,25 @@ def _second_colon(said: Said, lines: Sequence[str], line: str, known: set[str]) 
         number,
         own + 1,
     )
+
+
+def _no_dash(line: str, number: int, upper: str, above: int, known: set[str]) -> Fault | None:
+    """An entry whose dash is missing, or whose first line is."""
+    if not upper.strip() or re.match(rf"^[\s\-]*{_KEY}:(?:\s|$)", upper):
+        return None
+    if line.lstrip().startswith("- ") and not upper.lstrip().startswith("-"):
+        text = re.split(r"\s#", upper)[0].strip()
+        return Fault(f"a dash is missing: write - {text}, in the column of the other dashes", above, _indent(upper) + 1)
+    key = re.match(rf"\s*({_KEY}):", line)
+    if upper.lstrip().startswith("- ") and key and key[1] in known and _indent(line) == _content(upper):
+        return Fault(
+            f"{key[1]} belongs to no entry, for the line above it, {above}, is a whole one: if an entry begins here, "
+            f"write - {key[1]}: in column {_indent(upper) + 1}, the column of the dash above; else indent this line "
+            "as what it belongs to",
+            number,
+            _indent(line) + 1,
+        )
+    return None
 
 
 def _quoted(value: str) -> str:

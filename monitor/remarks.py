@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
+from ipaddress import ip_address
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from rapidfuzz import fuzz
 
 from monitor.config import try_title
 from monitor.errors import Fault
 from monitor.faults import Sheet, named, nearest
+from monitor.feeds.guard import Guard
+from monitor.grammar import singly
 from monitor.match.query import And, Node, Query, Source
 from monitor.match.query import Language as InLanguage
 from monitor.match.rules import TITLE, Theme
@@ -101,13 +105,36 @@ def _cut(source: str) -> str:
 
 def _of_feeds(settings: Settings, sheet: Sheet) -> Iterator[Fault]:
     lines: dict[str, int] = {}
+    guard = Guard(settings.manners.allow)
     for i, feed in enumerate(settings.feeds):
+        at = sheet.place(["feeds", i, "url"])
+        if feed.url[-1] in ",;，；、。":
+            words = f"feeds: the address ends with {feed.url[-1]}; did you mean {feed.address.rstrip(',;，；、。')}?"
+            yield Fault(words, *at)
+        host = urlsplit(feed.url).hostname or ""
+        if feed.enabled and not _may_be_asked(host, guard):
+            words = f"feeds: {host} is not public, so it is never asked: write it under polling.allow if it is your own"
+            yield Fault(words, *at)
         line, column = sheet.place(["feeds", i, "name"])
         if feed.name and (first := lines.setdefault(feed.name, line)) != line:
             yield Fault(f"feeds: another feed has this name too (line {first}): {feed.name}", line, column)
         code = feed.language.lower()
         if len(code) == 2 and code not in _LANGUAGES:
             yield Fault(_no_language("feeds.language", code), *sheet.place(["feeds", i, "language"]))
+
+
+def _may_be_asked(host: str, guard: Guard) -> bool:
+    """Tell whether a host may be asked; of a name other than localhost it is not known here where it leads."""
+    if guard.allows_name(host):
+        return True
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return guard.allows("127.0.0.1") or guard.allows("::1")
+    try:
+        ip_address(name.partition("%")[0])
+    except ValueError:
+        return True
+    return guard.allows(name)
 
 
 def _no_language(where: str, code: str) -> str:
@@ -117,6 +144,12 @@ def _no_language(where: str, code: str) -> str:
 
 def _of_digests(settings: Settings, sheet: Sheet) -> Iterator[Fault]:
     for i, plan in enumerate(settings.digests):
+        seen: set[str] = set()
+        for k, address in enumerate(plan.to):
+            if address.casefold() in seen:
+                place = sheet.place(["digests", i, "to", k])
+                yield Fault(f"digests.to: {address} stands here twice, so it gets two mails: keep one of them", *place)
+            seen.add(address.casefold())
         if not plan.themes and isinstance(sheet.at(["digests", i, "themes"]), list):
             yield Fault(
                 "digests.themes: an empty list means all themes, as if the line were not there",
@@ -179,12 +212,9 @@ def _of_signs(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
                 "do nothing either",
                 *at,
             )
-    bare = re.sub(r'"(?:\\.|[^"\\])*"', lambda quoted: "_" * len(quoted.group()), source)
-    if comma := re.search("[，、；]", bare):
-        at = sheet.place_in(keyword.path, comma.start())
-        yield Fault(f"{keyword}: {comma.group()} does not part keywords: write a plain comma and a space, or OR", *at)
+    yield from _of_joints(keyword, sheet)
     line = sheet.lines[place[0] - 1]
-    if line[place[1] - 1 : place[1]] == "&":
+    if (mark := re.match(r"&([^\s,\[\]{}]+)", line[place[1] - 1 :])) and not _is_used(mark[1], sheet):
         yield Fault(
             f"{keyword}: & begins a mark of YAML, so its word is not looked for: put the whole in quotes", *place
         )
@@ -197,6 +227,55 @@ def _of_signs(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
             end[0],
             end[1] + found.start(1),
         )
+
+
+def _is_used(mark: str, sheet: Sheet) -> bool:
+    """Tell whether a mark (&name) is one that the file refers to (*name)."""
+    reference = re.compile(rf"(?<!\S)(?:[\[{{,]\s*)*\*{re.escape(mark)}(?![^\s,\]}}])")
+    return any(reference.search(re.sub(r"(^|\s)#.*", "", line)) for line in sheet.lines)
+
+
+_PARTING = re.compile(r"[，、；;|｜]|(?<!\d),|,(?!\d)|(?<!\S)(?:或者?|和|与|且|及|以及|并且)(?!\S)")
+_BOTH = ("和", "与", "且", "及", "以及", "并且")
+_CAPITAL = re.compile(r"(?<!\S)(?:(?<=\S )(?:And|Or)(?= +\S)|Not(?= +\S))")
+
+
+def _of_joints(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
+    """Yield what was meant to part or to join keywords, and is read as part of a phrase."""
+    source = keyword.query.source
+    bare = re.sub(r'"(?:\\.|[^"\\])*"', lambda quoted: "_" * len(quoted.group()), source)
+    if found := _PARTING.search(bare):
+        at = sheet.place_in(keyword.path, found.start())
+        sign = found.group()
+        if sign in _BOTH:
+            yield Fault(f"{keyword}: {sign} joins nothing here: write AND where both must be there, or quote it", *at)
+        else:
+            what = "joins" if sign[0] == "或" else "parts"
+            yield Fault(f"{keyword}: {sign} {what} nothing here: {_apart(keyword, bare, sheet)}", *at)
+    elif found := _CAPITAL.search(bare):
+        word = found.group()
+        quoted = f": {singly(chr(34) + source + chr(34))}" if bare == source and _is_row(bare) else ""
+        words = f"{word} is a word to look for here: write {word.upper()}, or put the words in quotes{quoted}"
+        yield Fault(f"{keyword}: {words}", *sheet.place_in(keyword.path, found.start()))
+
+
+def _apart(keyword: Keyword, bare: str, sheet: Sheet) -> str:
+    """Say how the parts of a keyword are written."""
+    parts = [part.strip() for part in _PARTING.split(bare)]
+    write = "write OR"
+    if bare == keyword.query.source and _is_row(bare) and all(parts) and len(bare) <= 60:
+        write = f"write {' OR '.join(parts)}"
+    if not getattr(sheet.at(keyword.path[:-1]), "fa", None) or not sheet.at(keyword.path[:-1]).fa.flow_style():
+        return f"{write}, or each on a line of its own"
+    line, column = sheet.place(keyword.path)
+    if sheet.lines[line - 1][column - 1 : column] in ("'", '"'):
+        return f"{write}, or quote each for itself"
+    return f"{write}, or a plain comma and a space"
+
+
+def _is_row(bare: str) -> bool:
+    """Tell whether a keyword is words alone, without signs of Lucene's."""
+    return not re.search(r"[()\"^~:*+]|(?<!\S)[-=]|(?<!\S)(?:AND|OR|NOT)(?!\S)", bare)
 
 
 # ---------------------------------------------------------------- keywords beside each other

@@ -72,6 +72,11 @@ def _meant_zone(name: str) -> str:
 
 
 def _address(url: str) -> str:
+    begins = re.match(r"https?://", url, re.IGNORECASE)
+    if begins and re.search(r"\s", url):
+        raise ValueError(f"{_shown(url)!r} has a blank in it: take it out, or write %20 in its place")
+    if begins and (port := re.match(r"[^/?#]*:(\d+)(?=[/?#]|$)", url[begins.end() :])) and int(port[1]) > 65535:
+        raise ValueError(f"{_shown(url)!r}: there is no port {port[1]}; the greatest is 65535")
     try:
         parts = urlsplit(url)
         _ = parts.port  # raises for a port that is none
@@ -186,6 +191,8 @@ def _meant_duration(text: str) -> str:
     unit = next((sign for sign, words in _UNITS if re.fullmatch(words, found[4])), "" if found[4] else "m")
     if not unit:
         return ""
+    if not int(found[1] + (found[3] or "")):
+        return ""  # which hardly any of them may be
     if not found[2]:
         return f"{found[1]}{unit}"
     smaller = {"m": (60, "s"), "h": (60, "m"), "d": (24, "h"), "w": (7, "d")}.get(unit)
@@ -301,8 +308,30 @@ def _cron(line: str) -> str:
     return line
 
 
+_TIME = re.compile(r"(\d{1,2}):(\d{2})")
+_SOUND_TIME = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
+_MOST_TIMES = 24
+
+
+def _single_time(value: Any) -> Any:
+    """Refuse several times in one."""
+    if not isinstance(value, (str, list)):
+        return value
+    times = re.split(r"[,;，；、\s]+", value) if isinstance(value, str) else value[:_MOST_TIMES]
+    clocks = [_SOUND_TIME.fullmatch(time) if isinstance(time, str) else None for time in times]
+    if isinstance(value, str) and (len(clocks) < 2 or not all(clocks)):
+        return value
+    minutes = {int(clock[2]) for clock in clocks if clock}
+    hours = ",".join(dict.fromkeys(str(int(clock[1])) for clock in clocks if clock))
+    same = all(clocks) and len(minutes) == 1
+    if same and len(clocks) == 1:
+        raise ValueError(f'one time is expected here, not a list: write "{times[0]}"')
+    way = f'write cron: "{minutes.pop()} {hours} * * *" in place of at' if same else "write a digest for each"
+    raise ValueError(f"one time only can stand here: for several {way}")
+
+
 def _time_of_day(text: str) -> str:
-    match = re.fullmatch(r"(\d{1,2}):(\d{2})", text)
+    match = _TIME.fullmatch(text)
     if text and (not match or int(match[1]) > 23 or int(match[2]) > 59):
         meant = _meant_time(text)
         hint = f'; did you mean "{meant}"?' if meant else '; write it like "07:30"'
@@ -310,6 +339,9 @@ def _time_of_day(text: str) -> str:
     return text
 
 
+TimeOfDay = Annotated[
+    str, BeforeValidator(_single_time), AfterValidator(_time_of_day), WithJsonSchema(forms.TIME_OF_DAY)
+]
 _CLOCK = re.compile(
     r"(?P<early>上午|早上|凌晨|下午|晚上|中午)?(?P<hour>\d{1,2})(?:[:.h点时](?P<minute>\d{1,2})?分?)?(?::\d\d)?"
     r"(?P<late>[ap]\.?m\.?|uhr)?"
@@ -445,7 +477,7 @@ class DigestPart(_Part):
     to: list[Mailbox] = Field(
         min_length=1, description="The mail addresses that it goes to, each with a mail of its own."
     )
-    at: Annotated[str, AfterValidator(_time_of_day), WithJsonSchema(forms.TIME_OF_DAY)] = Field(
+    at: TimeOfDay = Field(
         "", description="The time of day at which it is sent, every day, by the clocks of `timezone`."
     )
     cron: Annotated[str, AfterValidator(_cron), WithJsonSchema(forms.CRON)] = Field(

@@ -177,6 +177,12 @@ FAULTS = [
     Slip("[Microsoft, 微软]", "［Microsoft，微软］", 28, 12, "such as [Microsoft, 微软]"),
     Slip("'\"right of first refusal\"'", "'\"GPU shortage\"~6^'", 41, 26, "a number must follow ^"),
     Slip("'\"right of first refusal\"'", "'\"GPU shortage\"~^2'", 41, 24, "how many words"),
+    Slip("- data center AND (pause OR halt)", "- True", 40, 9, 'put it in quotes: "True"'),
+    # --- entries without their beginning
+    Slip("  - https://example.com/rss", "  https://example.com/rss", 19, 3, "a dash is missing: write - https://exam"),
+    Slip("  - https://example.com/rss", "    https://example.com/rss", 19, 5, "a dash is missing"),
+    Slip("  - name: Second\n", "", 20, 5, "if an entry begins here, write - url: in column 3"),
+    Slip("  - name: evening\n", "", 10, 5, "or write - before it if another entry of the list begins here"),
     # --- the whole file
     Slip("feeds:\n", "<<<<<<< HEAD\nfeeds:\n=======\nfeeds:\n>>>>>>> b\n", 17, 1, "keep one of them"),
     Slip("themes:\n  comp", "---\nthemes:\n  comp", 36, 1, "another document"),
@@ -205,6 +211,13 @@ FAULTS = [
     Slip('"07:30"', "7:30pm", 5, 9, 'did you mean "19:30"?'),
     Slip('"07:30"', "“07:30”", 5, 9, 'did you mean "07:30"?'),
     Slip("30 19 * * mon-fri", "30 19 * *", 13, 11, "five fields are expected"),
+    Slip('at: "07:30"', 'at: ["07:30", "18:30"]', 5, 9, 'for several write cron: "30 7,18 * * *" in place of at'),
+    Slip('at: "07:30"', "at: 07:30, 18:30", 5, 9, 'for several write cron: "30 7,18 * * *"'),
+    Slip('at: "07:30"', 'at: ["07:30", "18:00"]', 5, 9, "for several write a digest for each"),
+    Slip('at: "07:30"', 'at: ["07:30"]', 5, 9, 'not a list: write "07:30"'),
+    Slip("https://example.com/rss", "https://example.com:99999/x", 19, 5, "there is no port 99999; the greatest is 6"),
+    Slip("https://example.com/rss", "https://example.com/a b", 19, 5, "has a blank in it: take it out, or write %20"),
+    Slip("every: 30m", "every: 0", 23, 12, "write a number and s, m, h, d or w, such as 30m"),
     Slip("threshold: 1.0", "threshold: high", 51, 16, "a number is expected here, not 'high'"),
     # --- what does not fit together
     Slip("[compute, agi]", "[compuet, agi]", 9, 14, "there is no theme 'compuet'; did you mean compute?"),
@@ -262,10 +275,32 @@ REMARKS = [
     Slip("keywords: [AGI]", "keywords: [AGI, 的]", 50, 21, "的 stands in nearly every text"),
     Slip("(pause OR halt)", "source:Secnd", 40, 25, "is no feed's name here; did you mean Second?"),
     Slip("(pause OR halt)", "pause #OR halt", 40, 31, "what follows this # is a comment"),
-    Slip("[Microsoft, 微软]", "[Microsoft, 微软，巨硬]", 28, 26, "， does not part keywords"),
+    Slip(
+        "[Microsoft, 微软]",
+        "[Microsoft, 微软，巨硬]",
+        28,
+        26,
+        "， parts nothing here: write 微软 OR 巨硬, or a plain comma",
+    ),
     Slip("hints: [Altman]", "hints: [Altman, nadella]", 33, 21, "nadella is a hint of microsoft as well (line 30)"),
     Slip("name: 量子位", "name: Second", 25, 12, "another feed has this name too (line 20)"),
     Slip("language: zh}", "language: cn}", 25, 61, "cn is the code of no language; did you mean zh?"),
+    Slip("data center AND (pause OR halt)", "GPU, TPU, NPU", 40, 12, "write GPU OR TPU OR NPU, or each on a line of"),
+    Slip("data center AND (pause OR halt)", "算力, 显卡", 40, 11, ", parts nothing here: write 算力 OR 显卡, or each"),
+    Slip("data center AND (pause OR halt)", "算力、显卡", 40, 11, "、 parts nothing here: write 算力 OR 显卡, or each"),
+    Slip("data center AND (pause OR halt)", "AGI,ASI", 40, 12, "write AGI OR ASI"),
+    Slip("data center AND (pause OR halt)", "GPU; TPU", 40, 12, "; parts nothing here: write GPU OR TPU"),
+    Slip("data center AND (pause OR halt)", "GPU | TPU", 40, 13, "| parts nothing here: write GPU OR TPU"),
+    Slip("data center AND (pause OR halt)", "算力 或 显卡", 40, 12, "或 joins nothing here: write 算力 OR 显卡"),
+    Slip("data center AND (pause OR halt)", "GPU 和 TPU", 40, 13, "和 joins nothing here: write AND where both"),
+    Slip("data center AND (pause OR halt)", "GPU, TPU AND halt", 40, 12, "write OR, or each on a line of its own"),
+    Slip("[Microsoft, 微软]", '[Microsoft, "微软, 巨硬"]', 28, 27, "write 微软 OR 巨硬, or quote each for itself"),
+    Slip("data center AND (pause OR halt)", "data center And pause", 40, 21, "write AND, or put the words in quotes"),
+    Slip("hints: [Altman]", "hints: [&k Altman]", 33, 13, "& begins a mark of YAML"),
+    Slip("https://example.com/rss", "https://example.com/rss,", 19, 5, "did you mean https://example.com/rss?"),
+    Slip("https://example.com/rss", "http://localhost:1200/x", 19, 5, "write it under polling.allow"),
+    Slip("https://example.com/rss", "http://192.168.1.5/x", 19, 5, "192.168.1.5 is not public"),
+    Slip("[you@example.com]", "[you@example.com, You@Example.com]", 4, 27, "stands here twice"),
     Slip("[compute, agi]", "[]", 9, 13, "an empty list means all themes"),
 ]
 
@@ -277,6 +312,27 @@ def test_what_is_hardly_meant_is_remarked_on_and_taken(slip: Slip) -> None:
     found = remarks.remarks(used, sheet)
     assert (slip.line, slip.column) in [(fault.line, fault.column) for fault in found], found
     assert any(slip.words in one.message for one in found if (one.line, one.column) == (slip.line, slip.column)), found
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("data center AND (pause OR halt)", "'\"Altman, Sam\"'"),
+        ("data center AND (pause OR halt)", "10,000 GPUs"),
+        ("data center AND (pause OR halt)", "'\"War And Peace\"'"),
+        ("data center AND (pause OR halt)", "算力和显卡"),
+        ("hints: [Altman]", "hints: [&k Altman]\n    products: [*k]"),
+        ("polling:", "polling:\n  allow: [localhost]"),
+        ("  stale: 14d\n", "  stale: 14d\n---\n"),
+    ],
+)
+def test_what_is_meant_so_is_not_remarked_on(old: str, new: str) -> None:
+    """A comma in a phrase or a number, a mark that is referred to."""
+    text = SAMPLE.replace(old, new)
+    if "allow" in new:
+        text = text.replace("https://example.com/rss", "http://localhost:1200/rss")
+    used, sheet = config.opened(Path("feeds.yaml"), text.encode())
+    assert remarks.remarks(used, sheet) == []
 
 
 def test_the_shipped_file_deserves_no_remark() -> None:
@@ -383,6 +439,28 @@ def test_every_duplicate_key_is_told() -> None:
         "  stale: 14d", "  stale: 14d\n  stale: 15d"
     )
     assert [fault.line for fault in refusal_of(text).faults] == [24, 55]
+
+
+def test_of_two_parts_of_one_name_only_that_is_told() -> None:
+    """Not that the themes of the other are missing."""
+    text = SAMPLE.replace("health:", "themes:\n  x:\n    keywords: [x]\nhealth:")
+    assert [(fault.line, fault.column) for fault in refusal_of(text).faults] == [(52, 1)]
+
+
+def test_what_stands_under_a_misspelt_key_is_looked_into() -> None:
+    """So that not each run tells the next fault."""
+    text = SAMPLE.replace("themes:\n  compute", "themse:\n  compute").replace(
+        "keywords: [AGI]", "keyword: [AGI, a or b]"
+    )
+    found = [(fault.line, fault.column) for fault in refusal_of(text).faults]
+    assert found == [(36, 1), (50, 5), (50, 22)]
+
+
+def test_coverage_without_a_company_is_refused() -> None:
+    """Lists alone tell of nobody."""
+    begin, end = SAMPLE.index("  microsoft:"), SAMPLE.index("  not:")
+    [fault] = refusal_of(SAMPLE[:begin] + "  relations: [deal]\n" + SAMPLE[end:]).faults
+    assert fault.message == "coverage: name at least one company"
 
 
 def test_every_tab_is_told() -> None:
@@ -575,6 +653,11 @@ def test_check_writes_json_for_programs(tmp_path: Path) -> None:
     ]
     assert json.loads(run(tmp_path, SAMPLE, "--format", "json").stdout) == []
     assert run(tmp_path, SAMPLE, "--format", "xml").returncode == 2
+    absent = run(tmp_path, SAMPLE, "nosuch.yaml", "--format", "json")
+    assert absent.returncode == 2
+    [told] = json.loads(absent.stdout)
+    assert (told["severity"], told["line"]) == ("fault", 0)
+    assert "not found" in told["message"]
 
 
 def test_a_fault_without_a_place_is_still_a_line() -> None:

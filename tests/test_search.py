@@ -300,6 +300,14 @@ def test_what_is_found_is_shown_newest_first_with_its_words_marked(folder: Path)
     assert "#2  2026-10-27  量子位  hit: agi\n  [微软]与[OpenAI]争夺算力" in done.stdout
 
 
+def test_who_leaves_a_word_out_by_a_dash_is_told_how(folder: Path) -> None:
+    """The shell's way and the language's meet there; behind -- it works."""
+    done = run(folder, "search", "OpenAI", "-Xbox")
+    assert done.exit_code == 2
+    assert "write NOT Xbox" in " ".join(done.output.replace("│", " ").split())
+    assert run(folder, "search", "--", "OpenAI", "-Xbox").exit_code == 0
+
+
 def test_programs_get_json_lines(folder: Path) -> None:
     """With the places of the words."""
     [line] = run(folder, "search", "算力", "--format", "jsonl").stdout.splitlines()
