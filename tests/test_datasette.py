@@ -177,11 +177,43 @@ def test_nobody_can_ask_around_the_metadata(served: str) -> None:
     """Neither by SQL nor by a condition, nor is a secret on any page."""
     assert get(served, "/monitor.json", sql="select * from messages")[0] == 403
     assert get(served, "/monitor/archive.json", _where="1 in (select 1 from messages)")[0] in (400, 403)
-    pages = [get(served, path)[1] for path in ("/", "/monitor", *(f"/monitor/{name}" for name in OPEN))]
+    assert get(served, "/")[0] == 403
+    pages = [get(served, path)[1] for path in ("/monitor", *(f"/monitor/{name}" for name in OPEN))]
     for page in pages:
         assert PASSWORD not in page
         assert "@example.test" not in page
     assert get(served, f"/{FILE_NAME}")[0] in (403, 404)
+
+
+@pytest.fixture(scope="module")
+def served_under_other_names(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A copy of another name beside a changeable `monitor`, and both open to joins, as nobody should serve them."""
+    file = tmp_path_factory.mktemp("copy") / "past.db"
+    metadata = file.with_name("datasette.json")
+    metadata.write_text(resources.datasette(), "utf-8")
+    with Store(data / FILE_NAME) as store:
+        store._conn.execute("VACUUM INTO ?", (str(file),))
+    with datasette("-i", str(file), str(data / FILE_NAME), "--crossdb", "--metadata", str(metadata)) as address:
+        yield address
+
+
+def test_a_copy_of_another_name_is_closed_whole(served_under_other_names: str) -> None:
+    """Tables, views, rows, SQL and the file itself; `monitor` stays open beside it."""
+    for path in ("/past", *(f"/past/{name}" for name in TABLES), "/past/messages/1", "/past/feeds/1"):
+        assert get(served_under_other_names, path)[0] in (403, 404), path
+        assert get(served_under_other_names, f"{path}.json")[0] in (403, 404), path
+    assert get(served_under_other_names, "/past.db")[0] == 403
+    assert get(served_under_other_names, "/past.json", sql="select * from messages")[0] == 403
+    assert rows(served_under_other_names, "/monitor/archive", _search="算力")
+
+
+@pytest.mark.parametrize("table", ["messages", "feeds"])
+def test_databases_that_are_joined_give_nothing_away(served_under_other_names: str, table: str) -> None:
+    """`--crossdb` has a database of its own, in which SQL reads all others."""
+    for name in ("past", "monitor"):
+        status, text = get(served_under_other_names, "/_memory.json", sql=f"select * from {name}.{table}")
+        assert status == 403
+        assert PASSWORD not in text
 
 
 def test_without_metadata_datasette_finds_the_index_by_itself(data: Path, tmp_path: Path) -> None:
