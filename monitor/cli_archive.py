@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
+import shutil
+import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, cast
 
 import typer
 from typer.core import TyperCommand
@@ -208,7 +211,9 @@ def export(
     outlet: OutletOption = "",
     language: LanguageOption = "",
     hits: Annotated[bool, typer.Option("--hits/--all", help="Only hits, or everything that was stored.")] = True,
-    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write this file, whole or not at all.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write this file, whole or not at all; or a pipe.")
+    ] = None,
     datasette: Annotated[
         bool, typer.Option("--datasette", help="Print what `datasette --metadata` needs to show the archive, instead.")
     ] = False,
@@ -217,21 +222,23 @@ def export(
     from monitor import records, resources
 
     _one_of(form, records.FORMATS, "--format")
+    target = None if out is None or _is_stdout(out) else out
     if datasette:
-        with _whole(out) as file:
+        with _whole(target) as file:
             file.write(resources.datasette())
         return
     with _archive() as archive:
         chosen = _selection(archive, theme, since, until, outlet, language, hits=hits)
         count, _ = archive.extent(chosen)
-        with _whole(out) as file, progress("exporting", count) as step:
+        with _whole(target) as file, progress("exporting", count) as step:
             lines = 0
             for line in records.FORMATS[form](_counted(archive.everything(chosen), step)):
                 file.write(line)
                 lines += 1
     if out:
         items = lines - (form == "csv")
-        print(f"{out}: {items} {'hits' if hits or theme else 'items'}")
+        tell = print if target else say
+        tell(f"{out}: {items} {'hits' if hits or theme else 'items'}")
 
 
 def _counted(items: Iterable[Archived], step: Any) -> Iterator[Archived]:
@@ -242,19 +249,43 @@ def _counted(items: Iterable[Archived], step: Any) -> Iterator[Archived]:
 
 @contextmanager
 def _whole(out: Path | None) -> Iterator[TextIO]:
-    """Open what is written to: stdout, or a file that takes its name when all of it is there."""
+    """Open what is written to: stdout, a file that takes its name when all of it is there, or a device or pipe."""
     if out is None:
-        # CSV ends its own lines, and JSON has one form on every system.
-        with open(sys.stdout.fileno(), "w", encoding="utf-8", newline="", closefd=False) as file:
+        with _opened(sys.stdout.fileno(), closefd=False) as file:
             yield file
         return
-    fresh = out.with_name(f"{out.name}.new")
     try:
-        try:
-            with fresh.open("w", encoding="utf-8", newline="") as file:
-                yield file
-            os.replace(fresh, out)
-        finally:
-            fresh.unlink(missing_ok=True)
+        with _opened(out) if out.exists() and not out.is_file() else _replaced(out.resolve()) as file:
+            yield file
     except OSError as e:
         raise MonitorError(f"{out}: cannot be written: {e.strerror}") from e
+
+
+@contextmanager
+def _replaced(target: Path) -> Iterator[TextIO]:
+    """Open a file beside the target that takes its place, its mode, and where that is allowed its owner."""
+    fresh = target.with_name(f".monitor-{secrets.token_hex(8)}")
+    held = target.stat() if target.exists() else None
+    try:
+        with _opened(fresh, "x") as file:
+            if held:
+                with suppress(PermissionError):
+                    shutil.chown(fresh, held.st_uid, held.st_gid)
+                fresh.chmod(stat.S_IMODE(held.st_mode))
+            yield file
+        os.replace(fresh, target)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _opened(file: Path | int, mode: str = "w", *, closefd: bool = True) -> TextIO:
+    # CSV ends its own lines, and JSON has one form on every system.
+    return cast(TextIO, open(file, mode, encoding="utf-8", newline="", closefd=closefd))
+
+
+def _is_stdout(out: Path) -> bool:
+    """Tell whether a path is another name of stdout: of a file that is appended to, too, which must not be replaced."""
+    try:
+        return os.path.samestat(out.stat(), os.fstat(1))
+    except OSError:
+        return False

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import IO
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -158,14 +161,100 @@ def test_what_is_written_can_be_chosen(folder: Path, words: tuple[str, ...], tit
     assert f": {titles} " in run(folder, "--out", str(folder / "again"), *words).stdout
 
 
-def test_a_file_is_written_whole_or_not_at_all(folder: Path) -> None:
+def test_a_file_is_written_whole_or_not_at_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What stood there before stays until then."""
     (folder / "out").write_text("before")
-    (folder / "out.new").mkdir()
+    monkeypatch.setattr(os, "replace", disk_full)
     done = run(folder, "--out", str(folder / "out"))
-    assert "cannot be written" in str(done.exception)
+    assert "cannot be written: No space left" in str(done.exception)
     assert (folder / "out").read_text() == "before"
+    assert {path.name for path in folder.iterdir()} <= {
+        "feeds.yaml",
+        "out",
+        FILE_NAME,
+        f"{FILE_NAME}-shm",
+        f"{FILE_NAME}-wal",
+    }
     assert "cannot be written" in str(run(folder, "--out", str(folder / "none" / "out")).exception)
+    assert "cannot be written" in str(run(folder, "--out", str(folder)).exception)
+
+
+def disk_full(*_: object) -> None:
+    """Fail as a full disk does."""
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_link_stays_and_its_file_is_replaced(folder: Path) -> None:
+    """With the mode of the file that was there; a link to nothing gets its file."""
+    (folder / "shared").mkdir()
+    target, link, loose = folder / "shared" / "hits.csv", folder / "out", folder / "loose"
+    target.write_text("before")
+    target.chmod(0o640)
+    link.symlink_to("shared/hits.csv")
+    loose.symlink_to("shared/new.csv")
+    for one in (link, loose):
+        assert run(folder, "--out", str(one)).exit_code == 0
+        assert one.is_symlink()
+        assert one.read_bytes().startswith(b"\xef\xbb\xbfid,")
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert {path.name for path in target.parent.iterdir()} == {"hits.csv", "new.csv"}
+
+
+def test_a_new_file_has_the_mode_that_files_get_here(folder: Path) -> None:
+    """As the umask says; a file of the user's own whose name is like it is not touched."""
+    (folder / "out.new").write_text("mine")
+    before = os.umask(0o027)
+    try:
+        assert written(folder)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / "out").stat().st_mode) == 0o640
+    assert (folder / "out.new").read_text() == "mine"
+
+
+def export_to(folder: Path, out: str, stdout: int | IO[bytes]) -> subprocess.CompletedProcess[bytes]:
+    """Run `monitor export --out` as a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "monitor", "-d", str(folder), "-c", f"{folder}/feeds.yaml", "export", "--out", out],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_with_a_name_is_written_to_and_stays_one(folder: Path, linked: bool) -> None:
+    """A device, too: only files are replaced."""
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    (folder / "link").symlink_to("pipe")
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        try:
+            done = export_to(folder, str(folder / ("link" if linked else "pipe")), subprocess.DEVNULL)
+            read, _ = reader.communicate(timeout=20)
+        finally:
+            reader.kill()
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert read == written(folder)
+
+
+def test_stdout_can_be_named(folder: Path) -> None:
+    """A pipe, or a file that is appended to; how many there were is told beside the lines."""
+    own = folder / "stdout"  # no name of a device is risked
+    own.symlink_to("/proc/self/fd/1")
+    lines = written(folder)
+    done = export_to(folder, str(own), subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, lines)
+    assert b": 2 hits" in done.stderr
+    kept = folder / "kept.csv"
+    kept.write_bytes(b"kept\n")
+    with kept.open("ab") as file:
+        done = export_to(folder, str(own), file)
+    assert (done.returncode, kept.read_bytes()) == (0, b"kept\n" + lines)
+    assert own.is_symlink()
 
 
 def test_what_was_forgotten_is_not_given_away(folder: Path) -> None:
