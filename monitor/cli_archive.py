@@ -57,13 +57,14 @@ class SearchCommand(TyperCommand):
 
 def search(
     words: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="TEXT",
             help='What to look for, written as keywords are: words (all of them, in any inflection), "exact phrases", '
-            "prefix*, OR, NOT, ( ), title:word. Chinese is found wherever it stands, simplified or traditional.",
+            "prefix*, OR, NOT, ( ), title:word. Chinese is found wherever it stands, simplified or traditional. "
+            "Without it all items are listed that the filters leave.",
         ),
-    ],
+    ] = None,
     theme: ThemeOption = "",
     since: SinceOption = "",
     until: UntilOption = "",
@@ -74,16 +75,23 @@ def search(
     limit: Annotated[int, typer.Option(min=0, metavar="N", help="At most so many; 0: all.")] = 20,
     form: Annotated[str, typer.Option("--format", metavar="FORM", help="text, or jsonl for programs.")] = "text",
 ) -> None:
-    """Find stored items by their words; everything that came in, whether it was a hit or not."""
+    """Find stored items by their words, or list them by filters. All that came in is searched, hit or not."""
     from monitor import search as searching
     from monitor.store_archive import ORDERS
 
     _one_of(sort, ORDERS, "--sort")
     _one_of(form, ("text", "jsonl"), "--format")
-    wanted = searching.compiled(" ".join(words))
+    text = " ".join(words or []).strip()
+    if not text and not (theme or since or until or outlet or language or hits):
+        raise typer.BadParameter(
+            "say what to look for, or which items to list: --theme, --since, --until, --outlet, --language or --hits",
+            param_hint="TEXT",
+        )
+    wanted = searching.compiled(text) if text else None
     with _archive() as archive:
         chosen = _selection(archive, theme, since, until, outlet, language, hits=hits)
-        _index_all(archive)
+        if wanted:
+            _index_all(archive)
         found = _found(archive, wanted, chosen, sort)
         shown = 0
         for one, places in islice(found, limit or None):
@@ -156,9 +164,10 @@ def _index_all(archive: Archive) -> None:
 Places = Mapping[str, Sequence[tuple[int, int]]]
 
 
-def _found(archive: Archive, wanted: Search, chosen: Selection, sort: str) -> Iterator[tuple[Archived, Places]]:
-    for one in archive.found(wanted.index, chosen, sort):
-        places = wanted.places(one.item)
+def _found(archive: Archive, wanted: Search | None, chosen: Selection, sort: str) -> Iterator[tuple[Archived, Places]]:
+    """Yield what is looked for, with its places; all that was chosen where nothing is."""
+    for one in archive.found(wanted.index if wanted else "", chosen, sort):
+        places = wanted.places(one.item) if wanted else {"title": (), "summary": ()}
         if places is not None:
             yield one, places
 
@@ -185,15 +194,18 @@ def _as_text(one: Archived, places: Places) -> Iterator[str]:
     yield f"  {item.link}\n"
 
 
-def _say_nothing_was_found(archive: Archive, wanted: Search, chosen: Selection) -> None:
+def _say_nothing_was_found(archive: Archive, wanted: Search | None, chosen: Selection) -> None:
     """Say what was looked through, and what to leave out to find more."""
     from monitor.model import Selection
 
+    limits = {name: getattr(chosen, name) for name in ("theme", "since", "until", "outlet", "language", "hits")}
+    given = [f"--{name}" for name, value in limits.items() if value]
+    if not wanted:
+        say(f"nothing stored fits {' and '.join(given)}")
+        return
     count, oldest = archive.extent(chosen)
     kind = "hits" if chosen.hits or chosen.theme else "items"
     say(f"nothing found in {count} {kind}" + (f", the oldest of {oldest:%Y-%m-%d}" if oldest else ""))
-    limits = {name: getattr(chosen, name) for name in ("theme", "since", "until", "outlet", "language", "hits")}
-    given = [f"--{name}" for name, value in limits.items() if value]
     if given and any(_found(archive, wanted, Selection(), "newest")):
         say(f"there is something without {' and '.join(given)}")
 

@@ -32,7 +32,8 @@ STRANGERS = re.compile(r"(?:diygod/rsshub|datasetteproject/datasette|redis)(?::[
 """Images of others, by what they are called in public."""
 SERVICE_KEYS = {
     "image", "build", "command", "restart", "ports", "volumes", "environment", "env_file", "depends_on", "read_only",
-    "tmpfs", "secrets", "networks", "healthcheck", "user", "container_name",
+    "tmpfs", "secrets", "networks", "healthcheck", "user", "container_name", "stop_grace_period", "cap_drop",
+    "security_opt", "logging",
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from tests.builders import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MARKS = ("wrong", "exit", "file", "append to", "into")
+MARKS = ("wrong", "exit", "file", "append to", "into", "run by")
 """Comments above a block, which no reader sees: what is wrong with it, the status with which it ends, the file that it
 is, is added to, or replaces parts of."""
 

@@ -29,7 +29,7 @@ from tests.internet import Internet, quiet_environ
 
 TOOLS = (
     "bash", "cat", "chmod", "cp", "cut", "date", "diff", "dirname", "env", "false", "grep", "head", "ls", "mkdir", "mv",
-    "rm", "sed", "sh", "sleep", "sort", "tail", "tee", "touch", "tr", "true", "wc",
+    "python3", "rm", "sed", "sh", "sleep", "sort", "tail", "tee", "touch", "tr", "true", "wc",
 )  # fmt: skip
 EDITED = ("feeds.yaml", "templates")
 """Of the checkout, what a user changes; the rest is linked."""

@@ -9,6 +9,7 @@ How a block is tested goes by its language; one of a language that is not here f
                 the same keys there
     sh          typed by tests/stranger.py, all blocks of a page in one go; `<!-- exit: 1 -->` where the last command
                 of a block ends so
+                `<!-- run by: TEST -->`: another test does, which names the page
     none        lines after `$ ` are typed, and what follows them is what they print; a block without such lines shows
                 a part of what the block before it printed. `…` stands for anything, alone on a line for any lines
     json, toml  can be read
@@ -38,7 +39,7 @@ from ruamel.yaml.error import YAMLError
 from monitor import config, remarks, schema
 from monitor.errors import ConfigError
 from monitor.reference import json_schema
-from tests.builders import config_text
+from tests.builders import ROOT, config_text
 from tests.engine import KNOWN_NAME, OURS, compose_faults
 from tests.internet import Internet
 from tests.pages import PAGES, Block, blocks
@@ -221,7 +222,9 @@ def test_every_shell_block_does_what_the_page_says(
         (stranger.home.parent / KNOWN_NAME).write_text(json.dumps(started))
     last = Result(0, "")
     for block in typed(page):
-        if WRITTEN & set(block.marks):
+        if "run by" in block.marks:  # it needs a past of its own
+            assert page.name in (ROOT / "tests" / block.marks["run by"]).read_text("utf-8")
+        elif WRITTEN & set(block.marks):
             write(block, stranger)
         elif block.language == "" and not re.search(r"^\$ ", block.text, re.M):
             assert shows(f"…\n{block.text}…", last.output), f"{block} is no part of:\n{last.output}"

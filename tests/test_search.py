@@ -308,6 +308,48 @@ def test_who_leaves_a_word_out_by_a_dash_is_told_how(folder: Path) -> None:
     assert run(folder, "search", "--", "OpenAI", "-Xbox").exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "numbers"),
+    [
+        (["--theme", "agi"], [2]),
+        (["--hits"], [2, 1]),
+        (["--outlet", "wire"], [4, 1]),
+        (["--language", "zh"], [3, 2]),
+        (["--since", "2026-10-29"], [6, 5, 4]),
+        (["--until", "2026-10-27"], [2, 1]),
+        (["", "--until", "2026-10-27", "--sort", "oldest"], [1, 2]),
+        (["  ", "--outlet", "wire", "--sort", "best"], [4, 1]),
+        (["--since", "2026-10-01", "--theme", "compute"], [1]),
+    ],
+)
+def test_without_a_text_what_the_filters_leave_is_listed(folder: Path, words: list[str], numbers: list[int]) -> None:
+    """The newest first, nothing marked."""
+    done = run(folder, "search", *words)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert [int(number) for number in re.findall(r"^#(\d+)", done.stdout, re.M)] == numbers
+    assert "[" not in done.stdout
+    rows = [json.loads(line) for line in run(folder, "search", *words, "--format", "jsonl").stdout.splitlines()]
+    assert [(row["id"], row["places"]) for row in rows] == [(n, {"title": [], "summary": []}) for n in numbers]
+
+
+def test_a_list_that_goes_on_or_is_empty_says_so(folder: Path) -> None:
+    """And which filters left nothing."""
+    assert "2 shown, and there are more" in run(folder, "search", "--outlet", "i", "--limit", "2").stderr
+    done = run(folder, "search", "--theme", "agi", "--outlet", "wire")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "nothing stored fits --theme and --outlet\n"
+
+
+@pytest.mark.parametrize("words", [[], [""], [" ", "--limit", "3"], ["--all"]])
+def test_a_search_for_nothing_says_what_is_missing(folder: Path, words: list[str]) -> None:
+    """A text, or a filter."""
+    done = run(folder, "search", *words)
+    assert (done.exit_code, done.stdout) == (2, "")
+    said = " ".join(done.stderr.split())
+    assert "TEXT" in said
+    assert "--theme, --since, --until, --outlet, --language or --hits" in said
+
+
 def test_programs_get_json_lines(folder: Path) -> None:
     """With the places of the words."""
     [line] = run(folder, "search", "算力", "--format", "jsonl").stdout.splitlines()
@@ -338,7 +380,7 @@ def test_nothing_found_says_what_was_looked_through(folder: Path) -> None:
         (["a AND"], "something must follow AND"),
         (['"a'], "a quotation mark is missing its partner"),
         (["NOT a"], "NOT alone would match nearly everything"),
-        (["  "], "there is nothing to search for"),
+        (["  "], "say what to look for"),
         (["a", "--theme", "comput"], "there is no 'comput'; did you mean compute"),
         (["a", "--since", "soon"], "neither a length of time"),
         (["a", "--until", "soon"], "neither a length of time"),
