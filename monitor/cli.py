@@ -217,8 +217,8 @@ def digest(
     with Store(_database()) as store:
         worker.meet_digests(settings, store, _now())
         with hold(_Paths.data, "deliver", wait=10):
-            _judge_again(settings, store)
-            made = worker.digest(settings, plan, store, _desk(mail), _now())
+            reach = _judge_again(settings, plan, store)
+            made = worker.digest(settings, plan, store, _desk(mail), _now(), reach=reach)
             if made and not made[1]:
                 print(f"{plan.name}: nothing new, nothing sent (empty: skip)")
             elif made:
@@ -232,13 +232,20 @@ def digest(
         raise typer.Exit(1)
 
 
-def _judge_again(settings: Settings, store: Store) -> None:
-    """Judge what is not told by the present rules; where the second opinion is broken, what it has heard stays."""
+def _judge_again(settings: Settings, plan: DigestPlan, store: Store) -> int:
+    """Judge what is not told by the present rules, and return how far an edition reaches then.
+
+    Where the second opinion is broken, what it has heard stays.
+    """
     from monitor import again
 
-    if heard := _heard(settings):
-        with _progress("judging again") as step:
-            again.judge_again(settings, store, _now, heard.second, tell=step)
+    last = store.last_item()
+    heard = _heard(settings)
+    if heard is None:
+        return last
+    with _progress("judging again") as step:
+        tally = again.judge_again(settings, store, _now, heard.second, again.Pace(tell=step))
+    return again.reach(store, plan, tally, last)
 
 
 def _hits_now(settings: Settings, plan: DigestPlan, store: Store) -> list[Judged] | None:

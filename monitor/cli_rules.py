@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """So many items of a kind are named."""
-PATIENCE = 60.0
-"""Seconds that a batch waits for a poll under way."""
 
 
 def check(
@@ -234,10 +232,7 @@ def rematch(
     dry: Annotated[bool, typer.Option("--dry-run", help="Only print what it would do.")] = False,
 ) -> None:
     """Judge stored items again by the present feeds.yaml; what becomes a hit is told in the next edition, once."""
-    from contextlib import nullcontext
-
-    from monitor import again
-    from monitor.locks import hold
+    from monitor import again, schedule
 
     if not reach:
         raise typer.BadParameter("say since when, such as 7d", param_hint="--since")
@@ -247,17 +242,13 @@ def rematch(
     with existing_store() as store:
         count, bare = store.count_since(start)
         with progress("judging again", count - bare) as step:
-            done = again.rematch(
-                used,
-                store,
-                now,
-                opinion,
-                start,
-                turn=nullcontext if dry else lambda: hold(Paths.data, "poll", wait=PATIENCE),
-                dry=dry,
-                tell=step,
-            )
+            stop = schedule.heed_signals()
+            done = again.rematch(used, store, now, opinion, start, dry=dry, pace=again.Pace(stop.is_set, step))
     print("\n".join(_rematch_lines(done, start, dry=dry)))
+    if done.fault:
+        raise done.fault
+    if not done.tally.ended:
+        raise typer.Exit(1)
 
 
 def _rematch_lines(done: Rematch, start: datetime, *, dry: bool) -> Iterator[str]:
@@ -273,6 +264,10 @@ def _rematch_lines(done: Rematch, start: datetime, *, dry: bool) -> Iterator[str
             yield f"  {word:<6}  #{after.id}  {themes}: {after.item.title or after.item.link}"
         if len(pairs) > SHOWN:
             yield f"  and {len(pairs) - SHOWN} more {word}"
+    if tally.refused:
+        yield f"{tally.refused} were edited or judged by a poll meanwhile and stay as they are; run it again for those"
+    if not tally.ended:
+        yield f"ended before all were judged{'' if dry else '; so far it is saved'}; run it again for the rest"
     for prospect in done.prospects if tally.gained else ():
         where = [f"digest {prospect.digest}: {prospect.news} of those gained {would or 'are '}in its next edition"]
         where += [f"{prospect.settled} were settled by an earlier one"] * (prospect.settled > 0)

@@ -379,11 +379,15 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An item with its verdict, and its number in the store (0 before it has one)."""
+    """An item with its verdict, and its number in the store (0 before it has one).
+
+    `stored_by` are the rules of the verdict that the store held when it was read.
+    """
 
     item: Item
     verdict: Verdict
     id: int = 0
+    stored_by: str = ""
 
 
 # ---------------------------------------------------------------- digest: Judged → Story → Edition → Message → Delivery

@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -51,6 +52,10 @@ SETTLED = timedelta(seconds=20)
 """A feeds.yaml with faults is told when it has stood for so long: an editor may be in the middle of writing it."""
 UNSETTLED = timedelta(minutes=3)
 """One that is written again and again, and never without faults, is told after so long."""
+POLL_SHARE = 20.0
+"""Seconds of a poll that go to judging again after an edit; the next poll goes on with it, and is not late."""
+EDITION_PATIENCE = 60.0
+"""Seconds that an edition waits for that. Most edits were judged by polls long before."""
 LAST_WORD = 8.0
 """Seconds from the signal to the end of the process, whatever hangs: a container is killed after ten."""
 
@@ -72,6 +77,7 @@ class Office:
     make_sender: Callable[[], Sender]
     clock: worker.Clock
     tick: timedelta = TICK
+    timer: Callable[[], float] = time.monotonic
     metrics: Metrics | None = None
 
     @property
@@ -150,32 +156,36 @@ class Runner:
     # ------------------------------------------------------------ jobs
 
     def poll(self) -> None:
-        """Poll what is due."""
+        """Poll what is due, then judge again what an edit asks for."""
         try:
-            with self._job("poll") as store, hold(self.office.data, "poll", wait=30):
-                self.reload(store)
-                self._look_at_templates(store)
-                second = self._second(store)
-                began = self.office.clock()
-                outcomes = worker.poll(
-                    self.settings,
-                    store,
-                    self.office.clock,
-                    second=second,
-                    soon=self._edition_soon(began),
-                    stop=self.stop,
-                    tell=_log_failure,
-                )
-                if outcomes:
-                    _log_poll(outcomes)
-                    self._count(store, outcomes, began)
+            with self._job("poll") as store:
+                with hold(self.office.data, "poll", wait=30):
+                    self.reload(store)
+                    self._look_at_templates(store)
+                    self._poll(store)
                 # After the poll: what it found is judged by the present rules already.
                 rules = rules_key(self.settings.rules, self._second(store))
-                if rules != self._judged_by and self._judge_again(store):
+                if rules != self._judged_by and self._judge_again(store, POLL_SHARE).complete:
                     self._judged_by = rules
                 worker.index(store)
         finally:
             self._polled.set()
+
+    def _poll(self, store: Store) -> None:
+        second = self._second(store)
+        began = self.office.clock()
+        outcomes = worker.poll(
+            self.settings,
+            store,
+            self.office.clock,
+            second=second,
+            soon=self._edition_soon(began),
+            stop=self.stop,
+            tell=_log_failure,
+        )
+        if outcomes:
+            _log_poll(outcomes)
+            self._count(store, outcomes, began)
 
     def _edition_soon(self, now: datetime) -> bool:
         """Tell whether an edition is about to be made: quiet feeds are asked once more, so that it misses nothing."""
@@ -211,19 +221,26 @@ class Runner:
                 self._opinion, self._advised, self._is_heard = found.second, state, not fault
             return self._opinion
 
-    def _judge_again(self, store: Store) -> bool:
-        """Judge by the present rules what is not told yet; return False where the end came before.
+    def _judge_again(self, store: Store, seconds: float) -> again.Tally:
+        """Judge by the present rules what is not told yet, for so many seconds.
 
         While the second opinion is broken, what it has heard stays as it is: it will be mended.
         """
-        with self._one_judging:
-            second = self._second(store)
+        end = self.office.timer() + seconds
+        if not self._one_judging.acquire(timeout=seconds):
+            return again.Tally(rules_key(self.settings.rules, self._second(store)), ended=False)
+        try:
+            settings, second = self.settings, self._second(store)
             if not self._is_heard:
-                return not self.stop.is_set()
-            tally = again.judge_again(self.settings, store, self.office.clock, second, stop=self.stop)
+                return again.Tally(rules_key(settings.rules, second))
+            pace = again.Pace(lambda: self.stop.is_set() or self.office.timer() >= end, timer=self.office.timer)
+            tally = again.judge_again(settings, store, self.office.clock, second, pace)
+        finally:
+            self._one_judging.release()
         if tally.judged:
-            log.info("judged again", items=tally.judged, gained=len(tally.gained), lost=len(tally.lost))
-        return not self.stop.is_set()
+            gained, lost = len(tally.gained), len(tally.lost)
+            log.info("judged again", items=tally.judged, gained=gained, lost=lost, all=tally.complete)
+        return tally
 
     def editions(self) -> None:
         """Freeze the editions that are due, then deliver what is in the outbox."""
@@ -258,18 +275,22 @@ class Runner:
         faults: list[MonitorError] = []
         settings = self.settings
         worker.meet_digests(settings, store, self.office.clock())
-        judged = False
+        tally: again.Tally | None = None
+        stored = 0
         for plan in settings.digests:
             now = self.office.clock()
             last = store.last_edition(plan.name, now)
             slot = slots.missed_slot(plan.cron, plan.timezone, last, now) if last else None
             if slot is None:
                 continue
-            judged = judged or self._judge_again(store)
-            if not judged:
+            if tally is None:
+                stored = store.last_item()  # before judging: what is stored meanwhile may be judged by older rules
+                tally = self._judge_again(store, EDITION_PATIENCE)
+            if self.stop.is_set():
                 break  # the end has come; this edition is made up for
             try:
-                made = worker.digest(settings, plan, store, self.office.desk, now, slot)
+                reach = again.reach(store, plan, tally, stored)
+                made = worker.digest(settings, plan, store, self.office.desk, now, slot, reach)
             except MonitorError as e:
                 faults.append(e)
                 continue
@@ -378,6 +399,7 @@ class Runner:
             lastgood.keep(raw, self.office.data)
         except MonitorError as e:
             fault = str(e)
+        store.note("last good", fault, self.office.clock())
         if fault and self._kept != (self.settings.fingerprint, fault):
             log.error("the last good configuration could not be kept", reason=fault)
         self._kept = self.settings.fingerprint, fault

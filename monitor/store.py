@@ -325,36 +325,52 @@ class Store:
     # ------------------------------------------------------------ judging again
 
     def to_judge_again(
-        self, digest: str, rules: str, unmet: datetime | None = None, *, after: int = 0, limit: int = -1
+        self,
+        digest: str,
+        rules: str,
+        unmet: datetime | None = None,
+        *,
+        covered: bool | None = None,
+        after: int = 0,
+        limit: int = -1,
     ) -> list[Judged]:
         """Return what a digest has not settled, can still tell, and was not judged by these rules, by number.
 
-        That is what came in since its last edition was made, and hits from before that it has not come to; its
-        baseline is `unmet` where it was never met. Texts that were forgotten cannot be judged.
+        That is what came in since its last edition was made, and hits from before that it has not come to; only hits,
+        or only others, if `covered` is given. Its baseline is `unmet` where it was never met. Texts that were
+        forgotten cannot be judged.
         """
         rows = self._rows(
             "SELECT items.*, verdicts.* FROM items JOIN verdicts ON verdicts.item_id = items.id"
             " LEFT JOIN told ON told.digest = :d AND told.item_id = items.id"
             " WHERE items.id > :after AND verdicts.rules IS NOT :rules AND told.item_id IS NULL AND NOT items.backlog"
-            " AND (items.title <> '' OR items.summary <> '')"
+            " AND (items.title <> '' OR items.summary <> '') AND covered = coalesce(:covered, covered)"
             " AND items.first_seen > coalesce((SELECT baseline FROM digests WHERE name = :d), :unmet)"
             " AND items.id IN ("
             "  SELECT id FROM items WHERE id > (SELECT coalesce(max(last_item), 0) FROM editions WHERE digest = :d)"
             "  UNION ALL SELECT item_id FROM verdicts WHERE covered = 1 AND rules IS NOT :rules)"
             " ORDER BY items.id LIMIT :limit",
-            {"d": digest, "rules": rules, "unmet": _plain(unmet), "after": after, "limit": limit},
-        )
+            {
+                "d": digest, "rules": rules, "unmet": _plain(unmet), "covered": covered, "after": after, "limit": limit,
+            },
+        )  # fmt: skip
         return self._judged(rows)
 
-    def kept_since(self, since: datetime, *, after: int = 0, limit: int = -1) -> list[tuple[Judged, str]]:
-        """Return items first seen after `since` whose text is kept, by number, with the rules they were judged by."""
+    def judged_up_to(self, digest: str, rules: str, reach: int) -> int:
+        """Return the number below the first item since its last edition that waits to be judged; at most `reach`."""
+        [row] = self._rows("SELECT coalesce(max(last_item), 0) AS n FROM editions WHERE digest = ?", (digest,))
+        waiting = self.to_judge_again(digest, rules, after=row["n"], limit=1)
+        return min(reach, waiting[0].id - 1) if waiting else reach
+
+    def kept_since(self, since: datetime, *, after: int = 0, limit: int = -1) -> list[Judged]:
+        """Return items first seen after `since` whose text is kept, by number."""
         rows = self._rows(
             "SELECT items.*, verdicts.* FROM items JOIN verdicts ON verdicts.item_id = items.id"
             " WHERE items.id > :after AND first_seen > :since AND (title <> '' OR summary <> '')"
             " ORDER BY items.id LIMIT :limit",
             {"since": _iso(since), "after": after, "limit": limit},
         )
-        return list(zip(self._judged(rows), [row["rules"] or "" for row in rows], strict=True))
+        return self._judged(rows)
 
     def count_since(self, since: datetime) -> tuple[int, int]:
         """Return how many items were first seen after `since`, and how many of those have no text any more."""
@@ -365,10 +381,12 @@ class Store:
         )
         return row["n"], row["bare"]
 
-    def save_verdicts(self, judged: Sequence[Judged], rules: str, now: datetime, *, reopen: bool = False) -> None:
-        """Replace verdicts, in one transaction; that of an item whose text is not what was judged stays.
+    def save_verdicts(self, judged: Sequence[Judged], rules: str, now: datetime, *, reopen: bool = False) -> set[int]:
+        """Replace verdicts, in one transaction; return the numbers of the items that have theirs now.
 
-        What becomes a hit is no news for a digest whose edition went past it, unless `reopen`.
+        Nobody needs to be kept away while items are judged: one whose text is another by now, or that somebody else
+        judged meanwhile, keeps what it has. What becomes a hit is no news for a digest whose edition went past it,
+        unless `reopen`.
         """
         with self._write():
             before = {one.id: self._covered(one) for one in judged}
@@ -379,14 +397,15 @@ class Store:
                 self._conn.executemany(_REOPEN, [(one.id,) for one in same])
             else:
                 self._conn.executemany(_GO_PAST, gained)
+        return {one.id for one in same}
 
     def _covered(self, judged: Judged) -> bool | None:
-        """Tell whether an item is a hit; None where a feed has edited it since it was read."""
+        """Tell whether an item is a hit; None where it was edited or judged since it was read."""
         item = judged.item
         row = self._conn.execute(
             "SELECT covered FROM items JOIN verdicts ON item_id = items.id"
-            " WHERE items.id = ? AND title = ? AND summary = ? AND coalesce(text, '') = ?",
-            (judged.id, item.title, item.summary, item.text),
+            " WHERE items.id = ? AND title = ? AND summary = ? AND coalesce(text, '') = ? AND coalesce(rules, '') = ?",
+            (judged.id, item.title, item.summary, item.text, judged.stored_by),
         ).fetchone()
         return None if row is None else bool(row[0])
 
@@ -707,6 +726,7 @@ class Store:
                     withdrawn=_words(row["withdrawn"]),
                 ),
                 row["id"],
+                row["rules"] or "",
             )
             for row in rows
         ]

@@ -88,16 +88,24 @@ def make_edition(
 
 
 def digest(
-    settings: Settings, plan: DigestPlan, store: Store, desk: press.Desk, now: datetime, slot: datetime | None = None
+    settings: Settings,
+    plan: DigestPlan,
+    store: Store,
+    desk: press.Desk,
+    now: datetime,
+    slot: datetime | None = None,
+    reach: int | None = None,
 ) -> tuple[Edition, list[Message]] | None:
     """Freeze one edition into the outbox; None when this slot was frozen before.
+
+    `reach` is the number of the last item that it goes past (see `again.reach`), the last that is stored unless said.
 
     With nothing to tell and `empty: skip`, the edition is recorded and no mail is made, unless silence would
     deceive: when no feed answers, or when there is a notice that the reader must see. With `empty: weekly` one is made
     when there was none for a week.
     """
     meet_digests(settings, store, now)
-    reach = store.last_item()
+    reach = store.last_item() if reach is None else reach
     edition = make_edition(settings, plan, store, now, slot)
     messages: list[Message] = []
     frame = None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -66,24 +64,23 @@ class Archive:
         self.store.save_poll(FeedState(feed), [Judged(item, judge(item, rules))], (), rules_key(rules))
         return item
 
-    def judge_again(self) -> again.Tally:
+    def judge_again(self, pace: again.Pace = again.STEADY) -> again.Tally:
         """What the worker does after an edit and before an edition."""
-        return again.judge_again(self.settings, self.store, lambda: self.now, None)
+        return again.judge_again(self.settings, self.store, lambda: self.now, None, pace)
 
-    def tell(self, name: str = "morning") -> list[str]:
+    def tell(self, name: str = "morning", pace: again.Pace = again.STEADY) -> list[str]:
         """Make an edition, and return its headlines."""
-        self.judge_again()
-        made = worker.digest(self.settings, self.plan(name), self.store, DESK, self.now)
+        last = self.store.last_item()
+        reach = again.reach(self.store, self.plan(name), self.judge_again(pace), last)
+        made = worker.digest(self.settings, self.plan(name), self.store, DESK, self.now, reach=reach)
         assert made is not None
         self.now += timedelta(minutes=1)
         stories = made[0].stories + made[0].updates
         return sorted(report.item.title for story in stories for report in story.reports)
 
-    def rematch(self, since: timedelta, *, dry: bool = False) -> again.Rematch:
+    def rematch(self, since: timedelta, *, dry: bool = False, pace: again.Pace = again.STEADY) -> again.Rematch:
         """What the command does."""
-        return again.rematch(
-            self.settings, self.store, lambda: self.now, None, self.now - since, turn=nullcontext, dry=dry
-        )
+        return again.rematch(self.settings, self.store, lambda: self.now, None, self.now - since, dry=dry, pace=pace)
 
     def dump(self) -> list[str]:
         """All that stands in the database."""
@@ -261,22 +258,101 @@ def test_items_of_a_feed_that_was_taken_out_are_judged_like_any_other(archive: A
     assert len(archive.tell()) == 1
 
 
-def test_what_a_kill_left_undone_is_done_the_next_time(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Batch by batch; the verdicts themselves say what is left."""
-    monkeypatch.setattr(again, "BATCH", 2)
+def budget(items: int) -> again.Pace:
+    """A pace that ends when so many items are judged."""
+    judged: list[None] = []
+    return again.Pace(enough=lambda: len(judged) >= items, tell=lambda: judged.append(None))
+
+
+def test_the_end_is_heeded_between_two_items_and_loses_nothing(archive: Archive) -> None:
+    """What was judged is saved, and the verdicts themselves say what is left."""
     for number in range(5):
         archive.come_in(f"Microsoft and Anthropic build data centre {number}")
     archive.edit(*ONE_ONLY)
-    stop = threading.Event()
-
-    def end_soon() -> None:
-        if len(archive.store.untold_hits("morning")) == 2:
-            stop.set()
-
-    done = again.judge_again(archive.settings, archive.store, lambda: archive.now, None, stop=stop, tell=end_soon)
-    assert done.judged == 4
-    assert archive.judge_again().judged == 1
+    done = archive.judge_again(budget(3))
+    assert (done.judged, done.complete) == (3, False)
+    assert len(archive.store.untold_hits("morning")) == 3
+    rest = archive.judge_again()
+    assert (rest.judged, rest.complete) == (2, True)
     assert len(archive.store.untold_hits("morning")) == 5
+
+
+def test_slow_items_are_saved_in_time(archive: Archive) -> None:
+    """With an embedding an item takes long: what others, or a kill, find is never much older than two seconds."""
+    for number in range(8):
+        archive.come_in(f"Microsoft and Anthropic build data centre {number}")
+    archive.edit(*ONE_ONLY)
+    seconds, saved = [0.0], []
+
+    def judged() -> None:
+        seconds[0] += again.PORTION / 2
+        saved.append(len(archive.store.untold_hits("morning")))
+
+    archive.judge_again(again.Pace(tell=judged, timer=lambda: seconds[0]))
+    assert saved == [0, 0, 2, 2, 4, 4, 6, 6]
+
+
+def test_what_an_edition_had_no_time_to_judge_comes_with_the_next(archive: Archive) -> None:
+    """Hits are judged first; one that could not be is told as it stands, and once."""
+    titles = [f"Microsoft and Anthropic build data centre {number}" for number in range(3)]
+    for title in titles:
+        archive.come_in(title)
+    archive.come_in(COMPUTE)
+    archive.edit(*ONE_ONLY)
+    assert archive.tell(pace=budget(2)) == [titles[0], COMPUTE]
+    assert archive.tell() == titles[1:]
+    archive.come_in(CAMPUS)
+    archive.edit("OpenAI, Anthropic", "Anthropic")
+    assert archive.tell(pace=budget(0)) == [CAMPUS]
+    assert archive.tell() == []
+
+
+def test_a_poll_that_began_before_an_edit_and_ends_in_the_middle_of_an_edition_leaves_nothing_out(
+    archive: Archive,
+) -> None:
+    """It saves, by the old rules, between judging again and the freezing of the edition."""
+    old, last = archive.settings, archive.store.last_item()
+    archive.edit(*ONE_ONLY)
+    reach = again.reach(archive.store, archive.plan("morning"), archive.judge_again(), last)
+    archive.come_in("Microsoft and Anthropic quarrel over a data centre", by=old)
+    assert worker.digest(archive.settings, archive.plan("morning"), archive.store, DESK, archive.now, reach=reach)
+    archive.now += HOUR
+    assert len(archive.tell()) == 1
+
+
+@pytest.mark.parametrize("by", ["edition", "rematch"])
+def test_a_verdict_that_another_process_saved_meanwhile_stays(archive: Archive, by: str) -> None:
+    """Nobody is kept away while items are judged: a poll by a newer file is not undone by what began before it."""
+    archive.come_in("Microsoft and Anthropic quarrel over a data centre")
+    archive.edit("names: [OpenAI]", "names: [OpenAI, Mistral]")
+    newer = archive.settings
+    archive.edit("Mistral", "Anthropic")
+
+    def another_process() -> None:
+        assert again.judge_again(newer, archive.store, lambda: archive.now, None).judged == 1
+
+    pace = again.Pace(tell=another_process)
+    tally = archive.judge_again(pace) if by == "edition" else archive.rematch(DAY, pace=pace).tally
+    assert (tally.judged, tally.refused, tally.gained, tally.complete) == (0, 1, [], False)
+    assert archive.store.untold_hits("morning") == []
+    assert archive.judge_again().judged == 1
+
+
+def test_a_rematch_that_is_interrupted_says_what_it_saved(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the user, or by a database that cannot be written any more; the same command does the rest."""
+    monkeypatch.setattr(again, "BATCH", 1)
+    for number in range(3):
+        archive.come_in(f"Microsoft and Anthropic build data centre {number}")
+    archive.edit(*ONE_ONLY)
+    done = archive.rematch(DAY, pace=budget(1))
+    assert (done.tally.judged, len(done.tally.gained), done.tally.ended, done.fault) == (1, 1, False, None)
+    archive.store._conn.execute("PRAGMA query_only = on")
+    done = archive.rematch(DAY)
+    assert (done.tally.judged, done.tally.ended) == (0, False)
+    assert done.fault is not None
+    archive.store._conn.execute("PRAGMA query_only = off")
+    done = archive.rematch(DAY)
+    assert (done.tally.judged, done.current, done.tally.ended) == (2, 1, True)
 
 
 def test_an_item_that_sets_off_a_bug_holds_up_no_other(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -424,8 +500,9 @@ class AnyOrder(RuleBasedStateMachine):
     def edition(self, name: str) -> None:
         """An edition is made; its addresses are new to its readers, and all its hits are settled by it."""
         archive = self.archive
-        archive.judge_again()
-        made = worker.digest(archive.settings, archive.plan(name), archive.store, DESK, archive.now)
+        last = archive.store.last_item()
+        reach = again.reach(archive.store, archive.plan(name), archive.judge_again(), last)
+        made = worker.digest(archive.settings, archive.plan(name), archive.store, DESK, archive.now, reach=reach)
         assert made is not None
         stories = made[0].stories + made[0].updates
         links = [link for story in stories for link in dict.fromkeys(r.item.link for r in story.reports)]
@@ -437,10 +514,10 @@ class AnyOrder(RuleBasedStateMachine):
             for report in story.reports:
                 assert judge(report.item, rules).covered, "told by rules of yesterday"
 
-    @rule()
-    def judge_again(self) -> None:
-        """The worker's poll after an edit."""
-        self.archive.judge_again()
+    @rule(items=st.integers(0, 5))
+    def judge_again(self, items: int) -> None:
+        """The worker's poll after an edit, which has no time for many items."""
+        self.archive.judge_again(budget(items))
 
     @rule(hours=st.integers(1, 100), dry=st.booleans())
     def rematch(self, hours: int, dry: bool) -> None:

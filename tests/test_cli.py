@@ -42,16 +42,23 @@ class Shell:
 
     def __call__(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
-        done = subprocess.run(
-            [sys.executable, "-m", "monitor", *words],
+        done = self._run(["-m", "monitor", *words], environ)
+        assert "Traceback" not in done.stderr, done.stderr
+        return done
+
+    def python(self, program: str) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end."""
+        return self._run(["-c", program], {})
+
+    def _run(self, words: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *words],
             capture_output=True,
             text=True,
             cwd=self.folder,
             env={**self.environ, **environ},
             check=False,
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        return done
 
 
 @pytest.fixture
@@ -177,11 +184,30 @@ def test_a_rematch_that_cannot_be_done_says_why(shell: Shell, words: tuple[str, 
     assert line in " ".join(done.stderr.replace("│", " ").split())
 
 
-def test_a_rematch_waits_for_no_poll_for_ever(shell: Shell) -> None:
-    """A dry run reads only and waits for nobody."""
+@pytest.mark.parametrize("dry", [(), ("--dry-run",)])
+def test_a_rematch_waits_for_no_poll(shell: Shell, dry: tuple[str, ...]) -> None:
+    """Nor does a poll wait for it: beside a worker both go on."""
     shell("poll")
     with hold(shell.folder / "data", "poll"):
-        assert shell("rematch", "--since", "7d", "--dry-run").returncode == 0
+        assert shell("rematch", "--since", "7d", *dry).returncode == 0
+
+
+def test_a_rematch_that_is_interrupted_says_what_it_saved(shell: Shell) -> None:
+    """Ctrl-C: exit 1, what was done until then, and what to do."""
+    shell("poll")
+    shell.write((shell.folder / "feeds.yaml").read_text("utf-8").replace("[OpenAI]", "[OpenAI, Anthropic]"))
+    program = (
+        "import os, signal, sys, time; from monitor import again, cli; true = again.judge\n"
+        "def slow(*a):\n os.kill(os.getpid(), signal.SIGINT); time.sleep(0.5); return true(*a)\n"
+        "again.judge = slow; sys.argv = ['monitor', 'rematch', '--since', '7d']; cli.main()"
+    )
+    done = shell.python(program)
+    assert done.returncode == 1
+    assert done.stdout.startswith("1 items since ")
+    assert "ended before all were judged; so far it is saved; run it again for the rest" in done.stdout
+    assert "Traceback" not in done.stderr
+    assert "0 more" not in (rest := shell("rematch", "--since", "7d")).stdout
+    assert rest.returncode == 0
 
 
 def test_a_digest_that_does_not_exist_lists_those_that_do(shell: Shell) -> None:

@@ -20,10 +20,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor import advice, config, lastgood, press, worker
+from monitor import advice, again, config, lastgood, press, schedule, worker
 from monitor.digest.mail import FileSender
 from monitor.errors import ConfigError
+from monitor.locks import is_held
+from monitor.match.judge import judge, rules_key
+from monitor.model import FeedState, Item, Judged, Verdict
 from monitor.schedule import Office, Runner
+from monitor.settings import Settings
 from monitor.store import Store
 from tests.builders import ROOT, TEMPLATES, config_text, feed_document
 from tests.feedserver import FeedServer
@@ -475,6 +479,92 @@ def test_an_update_of_the_program_is_an_edit_too(world: World, capsys: pytest.Ca
     world.now = EVENING + 12 * HOUR
     world.tick()
     assert told(world) == [NEWS]
+
+
+def test_polls_of_others_go_on_while_an_edit_is_judged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an embedding that takes minutes; no lock is held, and the worker's own next poll is not late."""
+    titles = [f"Microsoft and Anthropic build data centre {number}" for number in range(9)]
+    world.publish(titles)
+    world.tick()
+    seconds, held = [0.0], list[bool]()
+
+    def slowly(item: Item, *others: object) -> Verdict:
+        seconds[0] += schedule.POLL_SHARE / 4
+        held.append(is_held(world.data, "poll"))
+        return judge(item, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(again, "judge", slowly)
+    world.runner.office = replace(world.runner.office, timer=lambda: seconds[0])
+    world.edit("names: [OpenAI]", "names: [Anthropic]")
+    for polls, hits in enumerate((4, 8, 9, 9), 1):
+        world.runner.poll()
+        world.now += timedelta(minutes=1)
+        with Store(world.data / "monitor.db") as store:
+            assert len(store.untold_hits("morning")) == hits, polls
+    assert held == [False] * 9
+
+
+@pytest.mark.parametrize("slow", ["an item", "a poll that judges"])
+def test_an_edition_does_not_wait_long_for_an_edit_to_be_judged(
+    world: World, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    """It goes out with what there was time for; the rest is in the next."""
+    titles = [f"Microsoft and Anthropic build data centre {number}" for number in range(3)]
+    world.publish([NEWS, *titles])
+    world.tick()
+    seconds = [0.0]
+
+    def slowly(item: Item, *others: object) -> Verdict:
+        seconds[0] += schedule.EDITION_PATIENCE / 2
+        return judge(item, *others)  # type: ignore[arg-type]
+
+    world.edit("names: [OpenAI]", "names: [OpenAI, Anthropic]")
+    world.now = EVENING + 12 * HOUR
+    with monkeypatch.context() as patch:
+        if slow == "an item":
+            patch.setattr(again, "judge", slowly)
+            world.runner.office = replace(world.runner.office, timer=lambda: seconds[0])
+            world.runner.editions()
+        else:
+            patch.setattr(schedule, "EDITION_PATIENCE", 0.1)
+            with world.runner._one_judging:
+                world.runner.editions()
+    first = told(world)
+    assert NEWS in first
+    assert len(first) == (2 if slow == "an item" else 1)
+    world.now += 24 * HOUR
+    world.tick(2)
+    assert told(world) == sorted([NEWS, *titles])
+
+
+def test_a_poll_under_way_at_the_edit_and_the_edition_leaves_nothing_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It saves what it judged by the old file when the edition was judged already, and is not frozen yet."""
+    anthropic = "Microsoft and Anthropic quarrel over a data centre"
+    world.publish([NEWS])
+    world.tick()
+    old = world.runner.settings
+    world.edit("names: [OpenAI]", "names: [OpenAI, Anthropic]")
+    world.now = EVENING + 12 * HOUR
+
+    def then_the_poll_ends(settings: Settings, store: Store, *others: object) -> again.Tally:
+        tally = judge_again(settings, store, *others)  # type: ignore[arg-type]
+        at = world.now
+        item = Item("https://slow.example.test/", "k", "https://example.test/k", anthropic, "", "Slow", "en", at, at)
+        found = [Judged(item, judge(item, old.rules))]
+        store.save_poll(FeedState(item.feed_url), found, (), rules_key(old.rules))
+        return tally
+
+    judge_again = again.judge_again
+    with monkeypatch.context() as patch:
+        patch.setattr(again, "judge_again", then_the_poll_ends)
+        world.runner.editions()
+    assert told(world) == [NEWS]
+    world.tick()
+    world.now += 24 * HOUR
+    world.tick(2)
+    assert told(world) == [anthropic, NEWS]
 
 
 # ------------------------------------------------------------------ edits of digests and feeds
