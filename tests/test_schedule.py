@@ -392,9 +392,12 @@ def test_a_copy_that_cannot_be_written_stops_nothing_and_is_logged_once(
     assert capsys.readouterr().out.count("could not be kept") == 1
     with Store(world.data / "monitor.db") as store:
         assert store.counts()["items"] == 1
+        assert "feeds.last-good.yaml: cannot be written" in store.notes()["last good"]
     lastgood.place(world.data).rmdir()
     world.tick()
     assert lastgood.load(world.config, world.data) is not None
+    with Store(world.data / "monitor.db") as store:
+        assert "last good" not in store.notes()
 
 
 @pytest.mark.parametrize("left", [b"", b"half a copy", b"themes: ["])
