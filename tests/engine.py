@@ -158,11 +158,19 @@ def _compose(words: list[str]) -> Iterator[str]:
         yield "there is no compose.yaml"
         return
     names = [word for word in words if not word.startswith("-")]
-    if not names or names[0] not in ("up", "down", "logs", "exec", "pull", "restart", "build", "ps"):
+    if not names or names[0] not in ("up", "down", "logs", "exec", "pull", "restart", "build", "ps", "cp"):
         yield f"nothing is known of docker compose {' '.join(words)}"
         return
     tree = YAML(typ="safe").load(Path(file).read_text("utf-8"))
     yield from compose_faults(tree, Path())
+    if names[0] == "cp":
+        container, _, inside = names[1].partition(":")
+        if container not in tree["services"]:
+            yield f"there is no service {container}"
+        elif not any(inside.startswith(mount.split(":")[1]) for mount in tree["services"][container]["volumes"]):
+            yield f"nothing is mounted at {inside}: what is there is gone with the container"
+        if len(names) != 3 or not Path(names[2]).is_dir():
+            yield "where to?"
     if names[0] == "exec":
         if names[1] not in tree["services"]:
             yield f"there is no service {names[1]}"

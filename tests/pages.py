@@ -12,9 +12,9 @@ from markdown_it import MarkdownIt
 from tests.builders import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-MARKS = ("wrong", "exit", "file", "append to", "into", "run by")
+MARKS = ("wrong", "exit", "file", "append to", "into", "run by", "in")
 """Comments above a block, which no reader sees: what is wrong with it, the status with which it ends, the file that it
-is, is added to, or replaces parts of."""
+is, is added to, or replaces parts of, the test that runs it, and whether the reader has gone back to the checkout."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ so that one which nothing is known of fails:
 
     monitor     the program; what never ends gets SIGTERM once it has done its work
     make        real where that is cheap; of other targets only that they exist, and what they would do
+    python3     the one that runs the tests; git where it is installed
     docker      needs an engine: its words are held against the Dockerfile, the folder and the program (tests/engine.py)
     pip         installs nothing: what is named must be named in pyproject.toml too
 """
@@ -28,11 +29,11 @@ from tests.builders import ROOT
 from tests.internet import Internet, quiet_environ
 
 TOOLS = (
-    "bash", "cat", "chmod", "cp", "cut", "date", "diff", "dirname", "env", "false", "grep", "head", "ls", "mkdir", "mv",
-    "python3", "rm", "sed", "sh", "sleep", "sort", "tail", "tee", "touch", "tr", "true", "wc",
+    "bash", "cat", "chmod", "cp", "cut", "date", "diff", "dirname", "env", "false", "git", "grep", "head", "ls",
+    "mkdir", "mv", "rm", "sed", "sh", "sleep", "sort", "tail", "tee", "touch", "tr", "true", "wc",
 )  # fmt: skip
-EDITED = ("feeds.yaml", "templates")
-"""Of the checkout, what a user changes; the rest is linked."""
+COPIED = "templates"
+"""Besides the files at its top, what a user changes of the checkout: all else is linked, and must not be written to."""
 READY = re.compile(r"\bpolled\b|nothing was sent or marked|Uvicorn running")
 BEGUN, SOON = re.compile(r"digests go to"), 5.0
 """A worker says this when it begins, and nothing more while no feed is due: so many seconds later it is ready too."""
@@ -71,17 +72,20 @@ class Stranger:
         self._equip()
 
     def _check_out(self) -> None:
-        hidden = {".git", ".venv", "data", "preview", *EDITED}
         for path in ROOT.iterdir():
-            if path.name not in hidden:
+            if path.is_file():
+                shutil.copy(path, self.home)
+            elif path.name == COPIED:
+                shutil.copytree(path, self.home / path.name)
+            elif path.name not in {".git", ".venv", "data", "preview"}:
                 (self.home / path.name).symlink_to(path)
-        shutil.copy(ROOT / "feeds.yaml", self.home)
-        shutil.copytree(ROOT / "templates", self.home / "templates")
 
     def _equip(self) -> None:
         for tool in TOOLS:
             if found := shutil.which(tool):
                 (self._bin / tool).symlink_to(found)
+        # Not the first of PATH: that may be a version manager's, which looks for its settings at home.
+        (self._bin / "python3").symlink_to(sys.executable)
         python, here = shlex.quote(sys.executable), f"{shlex.quote(sys.executable)} -m tests"
         self._command(
             "monitor",
@@ -109,6 +113,12 @@ class Stranger:
         path = self._bin / name
         path.write_text(f"#!/bin/sh\n{script}\n")
         path.chmod(0o755)
+
+    @property
+    def here(self) -> Path:
+        """The folder in which the shell is."""
+        last = self._state.read_text().splitlines()[-1:]
+        return Path(shlex.split(last[0])[1]) if last else self.home
 
     def type(self, text: str) -> Result:
         """Run some lines; the first command that fails ends them, and the output says which it was."""

@@ -469,12 +469,11 @@ def test_what_the_page_shows_is_what_is_printed(
             item = Item(ONE, str(number), f"{ONE}/{number}", title, "", outlet, "en", at, at)
             store.save_poll(FeedState(ONE), [Judged(item, Verdict(False))])
     new = OLD
-    [edit] = re.findall(r"```diff\n(.*?)```", page, re.S)
-    changes = re.findall(r"^-( .+)\n\+( .+)$", edit, re.M)
-    assert len(changes) == len(re.findall(r"^\+", edit, re.M)) == 3
+    changes = re.findall(r"^\| `(.+)` \| `(.+)` \|$", page, re.M)
+    assert len(changes) == 3
     for was, now in changes:
-        assert f"\n{was}\n" in new
-        new = new.replace(f"\n{was}\n", f"\n{now}\n")
+        assert new.count(was) == 1
+        new = new.replace(was, now)
     [printed] = re.findall(r"```\n\$ monitor backtest new.yaml\n(.*?)```", page, re.S)
     assert desk.text(new) == printed
 

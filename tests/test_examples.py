@@ -9,6 +9,7 @@ How a block is tested goes by its language; one of a language that is not here f
                 the same keys there
     sh          typed by tests/stranger.py, all blocks of a page in one go; `<!-- exit: 1 -->` where the last command
                 of a block ends so
+                `<!-- in: the checkout -->` where the reader has gone back to it
                 `<!-- run by: TEST -->`: another test does, which names the page
     none        lines after `$ ` are typed, and what follows them is what they print; a block without such lines shows
                 a part of what the block before it printed. `…` stands for anything, alone on a line for any lines
@@ -20,6 +21,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import shutil
 import sqlite3
 import tomllib
@@ -172,8 +174,6 @@ def internet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Internet]:
 def stranger(tmp_path: Path, internet: Internet) -> Stranger:
     """Somebody new, with what the pages take for granted at hand."""
     reader = Stranger(tmp_path, internet)
-    for name, text in AT_HAND.items():
-        (reader.home / name).write_text(text, encoding="utf-8")
     (tmp_path / "smtp-password").write_text("secret\n")
     return reader
 
@@ -201,7 +201,7 @@ def typed(page: Path) -> list[Block]:
 def write(block: Block, stranger: Stranger) -> None:
     """Do with a block what the page says that is to be done with it."""
     [(how, name)] = ((mark, text) for mark, text in block.marks.items() if mark in WRITTEN)
-    path = stranger.home / name
+    path = stranger.here / name
     before = path.read_text("utf-8") if how != "file" else ""
     if how == "into":
         for key in YAML().load(block.text):
@@ -220,6 +220,10 @@ def test_every_shell_block_does_what_the_page_says(
         shutil.copytree(polled, stranger.home / "data")
         started = {"images": [OURS], "containers": ["monitor"]}  # as README has it
         (stranger.home.parent / KNOWN_NAME).write_text(json.dumps(started))
+    if re.search(r"^git ", "".join(block.text for block in typed(page)), re.M):
+        if not shutil.which("git"):
+            pytest.skip("the page needs git, which is not installed")
+        under_git(stranger)
     last = Result(0, "")
     for block in typed(page):
         if "run by" in block.marks:  # it needs a past of its own
@@ -232,11 +236,23 @@ def test_every_shell_block_does_what_the_page_says(
             last = transcript(block, stranger)
         else:
             assert "…" not in block.text, f"{block}: nobody can type …"
-            last = stranger.type(filled_in(block.text, stranger))
+            back = f"cd {shlex.quote(str(stranger.home))}\n" if block.marks.get("in") == "the checkout" else ""
+            last = stranger.type(back + filled_in(block.text, stranger))
             assert last.status == int(block.marks.get("exit", 0)), f"{block}:\n{last.output}"
         assert "Traceback" not in last.output, f"{block}:\n{last.output}"
     if "monitor send-test you@example.com" in page.read_text("utf-8"):
         assert "you@example.com" in [to for to, _ in internet.mail.received]
+
+
+def under_git(stranger: Stranger) -> None:
+    """Keep feeds.yaml in a repository that was cloned from another, and a copy of the worker's data beside it."""
+    made = stranger.type(
+        "git init -q . && git add feeds.yaml\n"
+        "git -c user.name=You -c user.email=you@example.com commit -qm 'Our feeds'\n"
+        "git update-ref refs/remotes/origin/main HEAD\n"
+        "cp -r data past\n"
+    )
+    assert made.status == 0, made.output
 
 
 def transcript(block: Block, stranger: Stranger) -> Result:
@@ -268,14 +284,16 @@ def _lines(text: str) -> list[str]:
 
 
 def filled_in(text: str, stranger: Stranger) -> str:
-    """Put in what a reader would have in place of what stands as an example: a story's number, a secret's file."""
+    """Put in what a reader would have in place of what stands as an example: a story's number, files of theirs."""
+    for name in re.findall("|".join(map(re.escape, AT_HAND)), text):
+        (stranger.here / name).write_text(AT_HAND[name], encoding="utf-8")
     text = text.replace("/run/secrets/smtp-password", str(stranger.home.parent / "smtp-password"))
     return re.sub(r"\b1234\b", lambda _: str(a_hit(stranger)), text)
 
 
 def a_hit(stranger: Stranger) -> int:
     """Return the number of a story that the last digest could have told."""
-    with closing(sqlite3.connect(stranger.home / "data" / "monitor.db")) as database:
+    with closing(sqlite3.connect(stranger.here / "data" / "monitor.db")) as database:
         return int(database.execute("SELECT min(item_id) FROM verdicts WHERE covered").fetchone()[0])
 
 
