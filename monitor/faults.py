@@ -132,6 +132,9 @@ def _end_of(text: str) -> tuple[int, int]:
     return len(lines), len(lines[-1]) + 1
 
 
+_TOO_DEEP = "too many brackets, dashes or steps inside one another: five are the most that this file needs"
+
+
 class _Constructor(RoundTripConstructor):
     """Collects keys that stand twice, instead of raising at the first; the last one counts."""
 
@@ -159,6 +162,8 @@ def read_sheet(path: Path, text: str, keys: Iterable[str] = (), tops: Iterable[s
         ConfigError: it is not YAML; names line and column.
     """
     lines = grammar.LINE_END.split(text)
+    if place := grammar.too_deep(text):  # of twenty thousand brackets the parser would think for a minute
+        raise ConfigError(str(path), (Fault(_TOO_DEEP, *place),))
     yaml = YAML(typ="rt")
     yaml.Constructor = _Constructor
     try:
@@ -173,7 +178,7 @@ def read_sheet(path: Path, text: str, keys: Iterable[str] = (), tops: Iterable[s
     except YAMLError as e:
         raise ConfigError(str(path), (Fault(f"cannot be read: {(str(e).splitlines() or ['?'])[0]}", 1, 1),)) from e
     except RecursionError as e:
-        raise ConfigError(str(path), (Fault("too many brackets or dashes inside one another", 1, 1),)) from e
+        raise ConfigError(str(path), (Fault(_TOO_DEEP, 1, 1),)) from e
     except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, AssertionError) as e:
         # ruamel lets through what Python says of an impossible date or number (2026-02-30): quotes help there too.
         words = (str(e).splitlines() or [type(e).__name__])[0]

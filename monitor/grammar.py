@@ -54,6 +54,26 @@ class Said(NamedTuple):
     place: Place
 
 
+_DEEPEST = 40
+_RUN_OF_DASHES = re.compile(rf"^ *(?:- +){{{_DEEPEST}}}", re.M)
+_BRACKETS = re.compile(r""" "(?:\\.|[^"\\\n])*" | '(?:[^'\n]|'')*' | (?:^|\s)\#[^\n]* | [\[{] | [\]}] """, re.X | re.M)
+
+
+def too_deep(text: str) -> Place | None:
+    """Return where more brackets are open than anybody means, or dashes stand in a row; None where it is not so."""
+    depth = 0
+    at = found.start() if (found := _RUN_OF_DASHES.search(text)) else -1
+    for token in _BRACKETS.finditer(text):
+        depth = max(0, depth + {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0))
+        if depth > _DEEPEST:
+            at = token.start()
+            break
+    if at < 0:
+        return None
+    lines = LINE_END.split(text[:at])
+    return len(lines), len(lines[-1]) + 1
+
+
 def name_of(character: str) -> str:
     """Return how a character that cannot be seen is called."""
     try:

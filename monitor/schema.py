@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic_core.core_schema import no_info_after_validator_function
+from pydantic_core.core_schema import no_info_after_validator_function, no_info_before_validator_function
 from typing_extensions import TypeAliasType
 
 from monitor import forms, slots
@@ -205,7 +205,18 @@ class _Lasting(forms.Lasting):
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         """Check what is read as a length of time."""
-        return no_info_after_validator_function(self._check, handler(source))
+        return no_info_before_validator_function(
+            self._with_unit, no_info_after_validator_function(self._check, handler(source))
+        )
+
+    def _with_unit(self, value: Any) -> Any:
+        """Refuse a number alone with the unit in which it may stand here, minutes before others."""
+        alone = re.fullmatch(r"\s*(\d{1,5})\s*", str(value)) if isinstance(value, (str, int)) else None
+        if alone and (number := int(alone[1])):
+            fitting = (sign for sign in "mdhsw" if self.shortest <= number * forms.UNITS[sign] <= self.longest)
+            if sign := next(fitting, ""):
+                raise ValueError(f"{value!r} is not a length of time: a unit is missing; did you mean {number}{sign}?")
+        return value
 
     def _check(self, value: timedelta) -> timedelta:
         if not self.shortest <= value <= self.longest:

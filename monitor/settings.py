@@ -97,7 +97,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as e:
-        advice = "not found; name the file with --config or MONITOR_CONFIG"
+        advice = "not found; put it there, or name another with --config or MONITOR_CONFIG"
         raise ConfigError(str(path), (Fault(advice),)) from e
     except OSError as e:
         raise ConfigError(str(path), (Fault(f"cannot be read: {e.strerror}"),)) from e

@@ -243,8 +243,8 @@ def test_mail_goes_through_the_settings_of_the_environment(shell: Shell, tmp_pat
 @pytest.mark.parametrize(
     ("words", "environ", "status", "line"),
     [
-        (("-c", "nope.yaml", "poll"), {}, 2, "nope.yaml: not found; name the file with --config or MONITOR_CONFIG"),
-        (("poll",), {"MONITOR_CONFIG": "gone.yaml"}, 2, "gone.yaml: not found; name the file with"),
+        (("-c", "nope.yaml", "poll"), {}, 2, "nope.yaml: not found; put it there, or name another with --config or MONITOR_CONFIG"),
+        (("poll",), {"MONITOR_CONFIG": "gone.yaml"}, 2, "gone.yaml: not found; put it there"),
         (("poll",), {"MONITOR_LOG": "loud"}, 2, "environment: MONITOR_LOG: 'loud' is not one of auto, text, json"),
         (("digest",), {"MONITOR_SMTP_HOST": "h"}, 2, "environment: MONITOR_SMTP_FROM: say which address"),
         (("digest",), {"MONITOR_SMTP_PORT": "many"}, 2, "environment: MONITOR_SMTP_PORT: "),

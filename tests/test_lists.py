@@ -366,7 +366,7 @@ def test_a_file_that_is_not_utf_8_is_named_with_its_line(file: Path) -> None:
     file.write_bytes(b"# one\n# caf\xe9\n" + file.read_bytes())
     with pytest.raises(MonitorError, match=r"feeds\.yaml:2: not changed: it is not UTF-8 text; save it as UTF-8"):
         lists.read(file)
-    with pytest.raises(ConfigError, match="not found; name the file with --config"):
+    with pytest.raises(ConfigError, match="not found; put it there, or name another with --config"):
         lists.read(file.with_name("gone.yaml"))
 
 
