@@ -93,7 +93,7 @@ def _set_up_logs(*, now: bool = True) -> None:
 
 @app.command()
 def run() -> None:
-    """Work until SIGTERM or Ctrl-C: poll, make editions, deliver, tidy."""
+    """Poll, make editions, deliver and tidy, until it is stopped."""
     from monitor import config, environment, schedule
     from monitor.metrics import Metrics
 
@@ -194,7 +194,7 @@ def digest(
         Path | None, typer.Option(metavar="DIR", help="Where previews are written; ./preview if not given.")
     ] = None,
 ) -> None:
-    """Make an edition of what has not been told yet, and deliver it now."""
+    """Make an edition of what is not told yet, and deliver it now."""
     preview = preview or watch or sample
     if again is not None and (preview or name):
         raise typer.BadParameter("goes alone: the edition is known by its number", param_hint="--again")
@@ -332,7 +332,10 @@ def _write_again(number: int, out: Path) -> None:
 def editions(
     limit: Annotated[int, typer.Option(min=1, help="How many, the latest.")] = 30,
 ) -> None:
-    """List the editions that were mailed; `monitor digest --again N` shows one."""
+    """List the editions that were mailed.
+
+    `monitor digest --again N` shows one.
+    """
     from monitor import archive
 
     with _existing_store() as store:
@@ -374,7 +377,10 @@ def demo(
     ] = None,
     language: Annotated[str, typer.Option(help="Language of the headings: en or zh.")] = "en",
 ) -> None:
-    """Show the whole way on sample feeds: no network, no settings, no mail server."""
+    """Show the whole way on sample feeds.
+
+    No network, no settings, no mail server.
+    """
     import tempfile
     import webbrowser
 
@@ -423,7 +429,7 @@ app.command()(cli_archive.export)
 
 @app.command("send-test")
 def send_test(address: Annotated[str, typer.Argument(help="Who gets the test mail.")]) -> None:
-    """Send one mail through the real settings and say what the server answered."""
+    """Send one mail, and say what the server answered."""
     import secrets
 
     from monitor import environment, schema
@@ -460,7 +466,7 @@ def send_test(address: Annotated[str, typer.Argument(help="Who gets the test mai
 
 @app.command()
 def health(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Exit 0 only while polling and sending really work; say what is wrong."""
+    """Exit 0 only while polling and sending work; say what is wrong."""
     from monitor import health as diagnosis
     from monitor.store import Store
 

@@ -26,7 +26,10 @@ FeedArgument = Annotated[str, typer.Argument(metavar="FEED", help="Its address, 
 
 @feeds_app.command("list")
 def feeds_list() -> None:
-    """Show each feed: its state, when it last answered, when it is asked next, and what is wrong."""
+    """Show each feed, when it answered, and what is wrong with it.
+
+    When it is asked next, too.
+    """
     from monitor import polling
     from monitor.feeds import condition
     from monitor.store import Store
@@ -75,7 +78,10 @@ def feeds_add(
 
 @feeds_app.command("remove")
 def feeds_remove(feed: FeedArgument) -> None:
-    """Take a feed out of feeds.yaml, with its comments; what it brought stays stored."""
+    """Take a feed out of feeds.yaml, with its comments.
+
+    What it brought stays stored.
+    """
     from monitor import lists
 
     meant = _meant(feed)
@@ -102,7 +108,10 @@ def feeds_find(
         int | None, typer.Option(min=1, metavar="N", help="Write the one with this number into feeds.yaml.")
     ] = None,
 ) -> None:
-    """Find the feeds of a site: what it names, what it links, and where feeds often are."""
+    """Find the feeds of a site.
+
+    What it names, what it links, and where feeds often are.
+    """
     from monitor.feeds.discover import find
     from monitor.lists import NewFeed
 

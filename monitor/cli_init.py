@@ -28,7 +28,10 @@ def init(
     ] = "",
     language: Annotated[str, typer.Option(help="Language of the digest's headings: en or zh.")] = "",
 ) -> None:
-    """Write what one starts from: feeds.yaml, templates/, compose.yaml and .env.example. Nothing is overwritten."""
+    """Write what one starts from, in a folder of one's own.
+
+    feeds.yaml, templates/, compose.yaml and .env.example; nothing is overwritten.
+    """
     from monitor import config, start
 
     wishes = _understood(to or [], timezone, language)

@@ -55,7 +55,10 @@ def check(
         bool, typer.Option("--online", help="Ask each feed once, too, and say what it answers; store nothing.")
     ] = False,
 ) -> None:
-    """Find every mistake of feeds.yaml and the templates, with its line, and run the themes' examples."""
+    """Find every mistake of feeds.yaml and the templates.
+
+    Each with its line; the themes' examples are tried too.
+    """
     from monitor import archive, config, environment, press, remarks
     from monitor.advice import advice
     from monitor.settings import read_bytes
@@ -134,7 +137,10 @@ def explain(
     title: Annotated[str, typer.Option(help="A headline to judge instead.")] = "",
     summary: Annotated[str, typer.Option(help="The text below the headline.")] = "",
 ) -> None:
-    """Say why an item or a text is a hit or not: which keyword stands where, what each sign counts, what is missing."""
+    """Say why an item or a text is a hit or not.
+
+    Which keyword stands where, what each sign counts, what is missing.
+    """
     from monitor import config
     from monitor import explain as explanation
     from monitor.match.judge import judge
@@ -198,7 +204,10 @@ def evaluate(
         str, typer.Option(metavar="MODE", help="off, add or blend; what feeds.yaml says if not given.")
     ] = "",
 ) -> None:
-    """Print precision, recall and F1 on labelled items, in all and by language."""
+    """Print precision, recall and F1 on labelled items.
+
+    In all and by language.
+    """
     from monitor import explain as explanation
     from monitor import tune
 
@@ -231,7 +240,10 @@ def rematch(
     ] = "",
     dry: Annotated[bool, typer.Option("--dry-run", help="Only print what it would do.")] = False,
 ) -> None:
-    """Judge stored items again by the present feeds.yaml; what becomes a hit is told in the next edition, once."""
+    """Judge stored items again by the present feeds.yaml.
+
+    What becomes a hit is told in the next edition, once.
+    """
     from monitor import again, schedule
 
     if not reach:
@@ -288,7 +300,10 @@ def backtest(
     samples: Annotated[int, typer.Option(metavar="N", min=0, help="Show so many of each kind of change.")] = 5,
     form: Annotated[str, typer.Option("--format", metavar="text|json", help="For people or for programs.")] = "text",
 ) -> None:
-    """Judge the stored items as a new feeds.yaml would: what it gains, loses and moves between themes, and why."""
+    """Try a new feeds.yaml on all that is stored.
+
+    What it gains, loses and moves between themes, and why.
+    """
     import gc
 
     from monitor import backtest as trial
@@ -567,7 +582,10 @@ def learn(
     ] = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Only print what it would be worth.")] = False,
 ) -> None:
-    """Train the second opinion on the labelled items that came along and on your own; say what it is worth."""
+    """Train the second opinion on labelled items.
+
+    Those that came along, and your own; it says what they are worth.
+    """
     from monitor import advice, sense
     from monitor.locks import hold
     from monitor.store import Store
@@ -604,7 +622,10 @@ def suggest(
     since: Annotated[int, typer.Option(metavar="DAYS", min=1, help="Look at stored items of so many days.")] = 30,
     most: Annotated[int, typer.Option(metavar="N", min=1, help="At most so many for each theme.")] = 8,
 ) -> None:
-    """Propose keywords: what the second opinion leans on and the keywords lack, with the items that each would add."""
+    """Propose keywords, with the items that each would add.
+
+    Those that the second opinion leans on and feeds.yaml lacks.
+    """
     from datetime import timedelta
 
     from monitor import suggest as suggestions

@@ -243,7 +243,7 @@ def test_mail_goes_through_the_settings_of_the_environment(shell: Shell, tmp_pat
 @pytest.mark.parametrize(
     ("words", "environ", "status", "line"),
     [
-        (("-c", "nope.yaml", "poll"), {}, 2, "nope.yaml: not found; put it there, or name another with --config or MONITOR_CONFIG"),
+        (("-c", "nope.yaml", "poll"), {}, 2, "nope.yaml: not found; put it there, or name another with --config or "),
         (("poll",), {"MONITOR_CONFIG": "gone.yaml"}, 2, "gone.yaml: not found; put it there"),
         (("poll",), {"MONITOR_LOG": "loud"}, 2, "environment: MONITOR_LOG: 'loud' is not one of auto, text, json"),
         (("digest",), {"MONITOR_SMTP_HOST": "h"}, 2, "environment: MONITOR_SMTP_FROM: say which address"),
@@ -262,6 +262,15 @@ def test_a_mistake_is_one_readable_line(
     done = shell(*words, **environ)
     assert done.returncode == status
     assert line in done.stderr
+
+
+@pytest.mark.parametrize("words", [(), ("feeds",)])
+def test_what_each_command_does_is_said_in_a_line(shell: Shell, words: tuple[str, ...]) -> None:
+    """None is cut short on a terminal of 80 columns."""
+    done = shell(*words, "--help", COLUMNS="80")
+    _, _, commands = done.stdout.partition("Commands:\n")
+    assert len(commands.splitlines()) >= 8
+    assert [line for line in commands.splitlines() if not line.endswith(".") or line.endswith("...")] == []
 
 
 def test_a_database_of_a_later_version_is_left_untouched(shell: Shell) -> None:

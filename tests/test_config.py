@@ -349,7 +349,9 @@ def test_a_file_that_is_no_text_is_told(write: Write, raw: bytes) -> None:
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     """With the option that names another."""
-    with pytest.raises(ConfigError, match=r"nowhere.yaml: not found; put it there, or name another with --config or MONITOR_CONFIG"):
+    with pytest.raises(
+        ConfigError, match=r"nowhere.yaml: not found; put it there, or name another with --config or MONITOR_CONFIG"
+    ):
         load(tmp_path / "nowhere.yaml")
     with pytest.raises(ConfigError, match=r"nowhere.yaml: not found"):
         fingerprint(tmp_path / "nowhere.yaml")
