@@ -108,10 +108,12 @@ def text(found: Comparison, old: Side, new: Side, samples: Samples, forgotten: i
     if found.unchanged:
         yield Line()
         yield Line(f"nothing changes: {_nothing(found)}")
+        yield from _idle(found, old, new)
         return
     yield Line()
     yield from map(Line, _table(found, look))
     yield from _notes(found)
+    yield from _idle(found, old, new)
     yield Line()
     yield from map(Line, _by_day(found, look))
     for name, style in (("gained", "gained"), ("lost", "lost"), ("with_feed", "lost"), ("moved", "head")):
@@ -187,6 +189,19 @@ def _notes(found: Comparison) -> Iterator[Line]:
             f"{'it' if len(found.removed) == 1 else 'them'} {_count(len(found.with_feed), 'hit')}"
             + (f": {told}" if told else "")
         )
+
+
+def _idle(found: Comparison, old: Side, new: Side) -> Iterator[Line]:
+    """Say of each new theme that takes nothing why that may be so."""
+    known = {found.renamed.get(theme.name, theme.name) for theme in old.rules.themes}
+    for name in (theme.name for theme in new.rules.themes if theme.name not in known):
+        if new.wanted is not None and name not in new.wanted:
+            yield Line()
+            yield Line(f"{name} is new, and no digest asks for it: name it in the themes: of one")
+        elif not found.themes[name].after:
+            of = f" of the {found.hits.after:,}" if found.hits.after else " yet, as there are none"
+            yield Line()
+            yield Line(f"{name} is new, and takes none{of} hits; what a word would find: monitor search WORD")
 
 
 def _by_day(found: Comparison, look: Look) -> Iterator[str]:

@@ -393,6 +393,26 @@ def test_a_mistake_is_one_line(desk: Desk, words: tuple[str, ...], status: int, 
     assert said.out == ""
 
 
+COURTS = "  courts:\n    title: {en: Courts, zh: 法庭}\n    keywords: [lawsuit]\n"
+
+
+def test_a_new_theme_that_takes_nothing_is_told_of(desk: Desk) -> None:
+    """Somebody who wrote it wants to know that it was tried, and how to find the words it needs."""
+    out = desk.text(OLD + COURTS)
+    assert "nothing changes: all 5 hits stand where they stood\n" in out
+    assert out.endswith("\ncourts is new, and takes none of the 5 hits; what a word would find: monitor search WORD\n")
+    out = desk.text(edited("hints: [Nadella]", "hints: [Nadella, Redmond]") + COURTS)
+    assert "\ncourts is new, and takes none of the 6 hits; " in out
+    assert "courts is new" not in desk.text(OLD + COURTS.replace("lawsuit", "supercomputer"))
+
+
+def test_a_new_theme_that_no_digest_asks_for_is_told_of(desk: Desk) -> None:
+    """It would never be seen."""
+    desk.write("feeds.yaml", edited('at: "07:30"', 'at: "07:30"\n    themes: [compute, agi]'))
+    new = edited('at: "07:30"', 'at: "07:30"\n    themes: [compute, agi]') + COURTS.replace("lawsuit", "supercomputer")
+    assert "\ncourts is new, and no digest asks for it: name it in the themes: of one\n" in desk.text(new)
+
+
 def test_without_a_past_there_is_nothing_to_compare(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
