@@ -13,7 +13,9 @@ RUN python -m venv /opt/venv \
  && /opt/build/bin/pip install --no-cache-dir --require-hashes -r requirements/build.lock
 COPY . .
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --no-build-isolation --no-index -w /wheel . \
- && /opt/venv/bin/pip install --no-cache-dir --no-deps --no-index /wheel/*.whl
+ && /opt/venv/bin/pip install --no-cache-dir --no-deps --no-index /wheel/*.whl \
+ # The tables that come with it are another Python's, and on a read-only root it would make its own at each start.
+ && /opt/venv/bin/python -c "import luqum.parser"
 
 FROM python:3.13-slim
 ENV PATH=/opt/venv/bin:$PATH \

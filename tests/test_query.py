@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import pairwise, product
+from pathlib import Path
 from typing import get_args
 
+import luqum
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -19,6 +23,7 @@ from monitor.match.query import Index, Node, Query
 from monitor.match.syntax import MAX_DISTANCE, compile_query
 from monitor.match.words import Document, Match
 from monitor.text import read, stem
+from tests.builders import ROOT
 
 LAW = settings(deadline=None, derandomize=True)
 
@@ -1277,3 +1282,22 @@ def test_a_query_compiles_to_the_same_in_any_thread() -> None:
     finally:
         sys.setswitchinterval(before)
     assert made == [compile_one(i) for i in range(180)]
+
+
+def test_a_parser_that_has_to_make_its_tables_anew_says_nothing_of_it(tmp_path: Path) -> None:
+    """As in a container, where those it came with are another Python's: its words would be the first of each log."""
+    copy = shutil.copytree(
+        Path(luqum.__file__).parent, tmp_path / "luqum", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    tables = copy / "parsetab.py"
+    tables.write_text(tables.read_text().replace("_lr_signature = '", "_lr_signature = 'another Python"))
+    before = tables.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-c", "import monitor.match.syntax, luqum; print(luqum.__file__)"],
+        env={"PYTHONPATH": f"{tmp_path}:{ROOT}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == (f"{copy / '__init__.py'}\n", "")
+    assert tables.read_bytes() != before

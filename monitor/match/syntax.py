@@ -10,11 +10,17 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from contextlib import redirect_stderr
 from functools import lru_cache
+from io import StringIO
 
-import luqum.tree as lucene
-from luqum.exceptions import ParseError
-from luqum.thread import parse
+# The tables that luqum brings are made anew by each Python but the one that made them (its docstrings are part of their
+# signature), with words on stderr about its grammar, and, where it cannot write beside itself, about that.
+with redirect_stderr(StringIO()):
+    import luqum.tree as lucene
+    from luqum.exceptions import ParseError
+    from luqum.thread import parse
+
 from rapidfuzz import process
 
 from monitor.errors import QueryError
