@@ -540,6 +540,7 @@ class Edition:
     `reports` counts those of all new stories that nobody doubts, shown or left out by a cap. `passed` are items that
     this edition settles without showing them (repeats of told addresses, themes that this digest leaves out, what a cap
     left out): they are never candidates again. Of each story `most_outlets` are named and linked, the rest is counted.
+    `unasked` feeds were never polled.
     """
 
     plan: DigestPlan
@@ -556,6 +557,7 @@ class Edition:
     trends: tuple[Trend, ...] = ()
     remarks: tuple[FeedTrouble, ...] = ()
     most_outlets: int = 12
+    unasked: int = 0
 
     @property
     def total(self) -> int:
@@ -591,6 +593,11 @@ class Edition:
     def silent(self) -> bool:
         """True when no feed answers: then nothing to tell does not mean that nothing happened."""
         return 0 < self.feeds_total <= len(self.troubles)
+
+    @property
+    def too_early(self) -> bool:
+        """True when no feed was ever asked: then there is nothing that could be told."""
+        return 0 < self.feeds_total <= self.unasked
 
 
 @dataclass(frozen=True, slots=True)

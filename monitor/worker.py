@@ -84,6 +84,7 @@ def make_edition(
         notices=tuple(labels.notice(plan.language, text) for name, text in store.notes().items() if name != press.NOTE),
         repeats=repeats,
         slot=slot,
+        unasked=sum(feed.url not in states or states[feed.url].last_polled is None for feed in settings.enabled),
     )
 
 

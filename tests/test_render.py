@@ -322,6 +322,17 @@ def test_an_edition_without_news_says_so_in_one_line() -> None:
     assert "没有新消息" in show(an_edition(language="zh")).subject
 
 
+def test_feeds_that_were_never_asked_are_not_said_to_have_answered() -> None:
+    """A preview before the first poll would promise a quiet day."""
+    rendered = show(an_edition(unasked=34))
+    assert rendered.subject == "No feed asked yet: no news on Microsoft and OpenAI | 24 Nov"
+    assert "No feed has been asked yet, so there is nothing to tell." in rendered.text
+    assert "0 of 34 feeds answered. 34 have not been asked yet." in rendered.text
+    assert "33 of 34 feeds answered. 1 has not been asked yet." in show(an_edition(unasked=1)).text
+    assert "34个订阅源中32个正常。2个尚未抓取。" in show(an_edition(unasked=2, language="zh")).text
+    assert "尚未抓取" in show(an_edition(unasked=34, language="zh")).subject
+
+
 def test_updates_alone_make_a_mail() -> None:
     """With nothing but updates the subject leads with the story as it was told."""
     rendered = show(an_edition(a_section("compute", updates=(ORACLE,))))

@@ -51,6 +51,7 @@ def compose(
     notices: Sequence[str] = (),
     repeats: Iterable[int] = (),
     slot: datetime | None = None,
+    unasked: int = 0,
 ) -> Edition:
     """Arrange stories for one digest.
 
@@ -105,6 +106,7 @@ def compose(
             for heading in chosen
         ),
         remarks=tuple(remarks),
+        unasked=unasked,
     )
 
 

@@ -39,7 +39,8 @@ class Sentences:
         elif doubtful:
             said = self._say("only_doubtful", n=doubtful)
         else:
-            said = self._say("silent" if edition.silent else "nothing", since=self._moment(edition.since))
+            what = "too_early" if edition.too_early else "silent" if edition.silent else "nothing"
+            said = self._say(what, since=self._moment(edition.since))
         return said + self._say("stop")
 
     @property
@@ -59,11 +60,13 @@ class Sentences:
         silent = [remark for remark in edition.remarks if remark.kind is Trouble.SILENT and remark.since]
         if not total:
             return self._say("feeds_none")
-        if not broken:
+        if not broken and not edition.unasked:
             said = self._say("feeds_all", n=total)
         else:
-            said = self._say("feeds_some", n=max(0, total - broken), total=total)
+            said = self._say("feeds_some", n=max(0, total - broken - edition.unasked), total=total)
         parts = []
+        if edition.unasked:
+            parts.append(self._say("feeds_unasked", n=edition.unasked))
         if broken:
             names = [
                 self._say("failing_since", name=cut(t.name, 60), since=self._moment(t.since))
