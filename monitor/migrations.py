@@ -234,8 +234,10 @@ _VIEWS = {
     "hits": (
         f"SELECT items.id AS number, published, title, summary, link, outlet, language, {_THEMES},"  # noqa: S608
         " coalesce(doubted, 0) AS doubted,"
-        " (SELECT json_group_array(DISTINCT keyword) FROM evidence WHERE item_id = items.id AND clause LIKE 'theme.%')"
-        f" AS keywords, {_TOLD}"
+        " (SELECT json_group_array(DISTINCT substr(CASE field WHEN 'title' THEN title ELSE summary END,"
+        ' start + 1, "end" - start)) FROM evidence'
+        " WHERE item_id = items.id AND clause LIKE 'theme.%' AND field IN ('title', 'summary'))"
+        f" AS words, {_TOLD}"
         " FROM items JOIN verdicts ON item_id = items.id AND covered WHERE title <> '' OR summary <> ''"
     ),
     "told_stories": (

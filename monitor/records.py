@@ -21,7 +21,6 @@ FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def record(one: Archived) -> dict[str, Any]:
     """Return the record of an item; docs/archive.md describes the keys, which stay."""
     item, verdict = one.item, one.verdict
-    keywords = dict.fromkeys(e.keyword for e in verdict.evidence if e.clause.startswith("theme."))
     return {
         "id": one.number,
         "published": _utc(item.published),
@@ -34,11 +33,25 @@ def record(one: Archived) -> dict[str, Any]:
         "language": item.language,
         "hit": verdict.covered,
         "themes": [theme for theme, _ in verdict.themes],
-        "keywords": list(keywords),
+        "words": _words(one),
         "likelihood": one.likelihood,
         "doubted": verdict.doubted,
         "told": [{"digest": told.digest, "edition": told.edition, "at": _utc(told.at)} for told in one.told],
     }
+
+
+def _words(one: Archived) -> list[str]:
+    """Return the words for which an item has its themes, as title, summary and text spell them, each once."""
+    fields = {"title": one.item.title, "summary": one.item.summary, "text": one.item.text}
+    places = sorted(
+        (list(fields).index(e.field), e.start, e.end, fields[e.field][e.start : e.end])
+        for e in one.verdict.evidence
+        if e.clause.startswith("theme.")
+    )
+    spelled: dict[str, str] = {}
+    for _, _, _, word in places:
+        spelled.setdefault(word.casefold(), word)
+    return [" ".join(word.split()) for word in spelled.values() if word.strip()]
 
 
 def as_jsonl(items: Iterable[Archived]) -> Iterator[str]:
@@ -60,7 +73,7 @@ def as_csv(items: Iterable[Archived]) -> Iterator[str]:
 
 COLUMNS = (
     "id", "published", "first_seen", "title", "summary", "link", "outlet", "feed", "language", "hit", "themes",
-    "keywords", "likelihood", "doubted", "told",
+    "words", "likelihood", "doubted", "told",
 )  # fmt: skip
 FORMATS = {"csv": as_csv, "jsonl": as_jsonl}
 

@@ -45,7 +45,7 @@ FIRST = Item(
     "1",
     "https://example.com/1",
     '微软, OpenAI: "算力"',
-    "Two\nlines",
+    "AGI\nlines",
     "Wire",
     "zh",
     NOW,
@@ -112,14 +112,14 @@ def test_json_lines_have_all_that_is_known_of_a_hit(folder: Path) -> None:
         "published": "2026-11-24T05:30:00Z",
         "first_seen": "2026-11-24T06:30:00Z",
         "title": '微软, OpenAI: "算力"',
-        "summary": "Two\nlines",
+        "summary": "AGI\nlines",
         "link": "https://example.com/1",
         "outlet": "Wire",
         "feed": "https://feed.example.com/rss",
         "language": "zh",
         "hit": True,
         "themes": ["compute", "agi"],
-        "keywords": ["算力", "AGI"],
+        "words": ["算力", "AGI"],
         "likelihood": None,
         "doubted": True,
         "told": [{"digest": "morning", "edition": 1, "at": "2026-11-24T05:30:00Z"}],
@@ -132,8 +132,8 @@ def test_a_csv_opens_in_excel_as_it_is_and_runs_nothing(folder: Path) -> None:
     raw = written(folder)
     assert raw.startswith(b"\xef\xbb\xbfid,published,")
     first, second = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
-    assert (first["title"], first["summary"], first["published"]) == (FIRST.title, "Two\nlines", "2026-11-24 05:30:00")
-    assert (first["themes"], first["keywords"], first["told"]) == ("compute; agi", "算力; AGI", "morning 1")
+    assert (first["title"], first["summary"], first["published"]) == (FIRST.title, "AGI\nlines", "2026-11-24 05:30:00")
+    assert (first["themes"], first["words"], first["told"]) == ("compute; agi", "算力; AGI", "morning 1")
     assert (second["title"], second["summary"], second["hit"]) == ("'=cmd|' /C calc'!A0", "'-1", "1")
 
 

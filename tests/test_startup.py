@@ -148,7 +148,7 @@ def test_a_fault_is_told_as_ever_and_never_kept(place: tuple[Path, Path]) -> Non
     assert str(cached.value) == str(read.value)
     assert (data / FILE_NAME).read_bytes() == before
     path.unlink()
-    with pytest.raises(ConfigError, match="not found; name the file"):
+    with pytest.raises(ConfigError, match="not found; put it there"):
         compiled.load(path, data)
 
 
