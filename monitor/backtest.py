@@ -359,7 +359,7 @@ def _theme_reasons(was: Verdict, now: Verdict, old: Side, new: Side, names: Mapp
         elif name in [names.get(one, one) for one in was.alone]:
             yield f"only the second opinion had given {name}"
         elif near.get(name, 100.0) < after[name].threshold:
-            yield f"{near[name]:g} points for {name}, {after[name].threshold:g} are needed"
+            yield f"{near[name]:g} points for {name}, {after[name].threshold:g} needed"
     for name in scores:
         if name in had:
             continue
@@ -368,4 +368,4 @@ def _theme_reasons(was: Verdict, now: Verdict, old: Side, new: Side, names: Mapp
         elif name in [names.get(one, one) for one in was.withdrawn]:
             yield f"the second opinion had taken {name} away"
         elif name in before and was_near.get(name, 100.0) < before[name].threshold:
-            yield f"{scores[name]:g} points for {name}, {after[name].threshold:g} are needed now"
+            yield f"{scores[name]:g} points for {name}, {after[name].threshold:g} needed now"

@@ -90,8 +90,11 @@ def _sample(change: Change, item: Item, old: Side, new: Side, *, removed: bool) 
 
 
 def _excerpt(was: Verdict, now: Verdict) -> tuple[str, int, int] | None:
-    """Return the field and place of the first words that struck by one file alone, unless the title shows some."""
-    marks = [{(e.field, e.start, e.end): e for e in verdict.evidence} for verdict in (now, was)]
+    """Return the field and place of the first words that struck by one file alone, unless the title shows some.
+
+    Words that strike for something else by both files are not passed over.
+    """
+    marks = [{(e.clause, e.field, e.start, e.end): e for e in verdict.evidence} for verdict in (now, was)]
     fresh = [e for one, other in (marks, marks[::-1]) for place, e in one.items() if place not in other]
     if not fresh or any(e.field == "title" for e in fresh):
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -298,9 +299,11 @@ def _preview(name: str, out: Path, *, sample: bool, watch: bool) -> None:
                 hits = _hits_now(settings, plan, store)
                 edition = worker.make_edition(settings, plan, store, _now(), hits=hits)
         edition, rendered, frame = press.typeset(edition, desk)
-        page, mail = showing.write_edition(edition, rendered, frame, out)
+        page, mail = showing.write_edition(edition, rendered, frame, out, "sample" if sample else plan.name)
         print(f"{plan.name}: {_told(edition)}: {rendered.subject}")
         print(f"  page  {page}\n  mail  {mail}\nnothing was sent or marked", flush=True)
+        if edition.too_early:
+            _say("no feed was asked yet; poll first: monitor poll")
 
     def show_or_say() -> None:
         try:
@@ -400,6 +403,7 @@ def demo(
     print(f"\nA second poll: {unchanged} feeds unchanged, {sum(o.new for o in done.second)} new items.")
     print(f"The digest: {_told(done.edition)}.")
     print(f"  subject  {done.subject}\n  page     {done.page}\n  mail     {done.mail}\n  archive  {done.archive}")
+    print(f"Its items can be searched, and edits be tried on them: monitor -d {shlex.quote(str(folder))} search 算力")
     if sys.stdout.isatty() and (os.environ.get("DISPLAY") or sys.platform in ("darwin", "win32")):
         webbrowser.open(done.page.as_uri())
 
@@ -545,7 +549,9 @@ def _told(edition: Edition) -> str:
     updates = edition.updates_total
     more = f", {updates} update{'s' * (updates != 1)}" if updates else ""
     doubtful = f", {edition.doubtful} doubtful" if edition.doubtful else ""
-    return f"{edition.total} stories from {edition.reports} reports{more}{doubtful}"
+    stories = "1 story" if edition.total == 1 else f"{edition.total} stories"
+    reports = "1 report" if edition.reports == 1 else f"{edition.reports} reports"
+    return f"{stories} from {reports}{more}{doubtful}"
 
 
 def _print_outcomes(outcomes: list[Outcome]) -> None:

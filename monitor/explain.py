@@ -103,7 +103,7 @@ def _coverage(item: Item, verdict: Verdict, rules: Rules) -> Iterator[str]:
     if not verdict.signs:
         return
     points = sum(sign.points for sign in verdict.signs)
-    yield f"  coverage: {points:.1f} points, {rules.threshold:g} are needed"
+    yield f"  coverage: {points:.1f} points, {rules.threshold:g} needed"
     clauses = {"relation": "relations", "against": "against", "other": "others"}
     for sign in verdict.signs:
         clause = clauses.get(sign.name.split()[0])
@@ -118,7 +118,7 @@ def _themes(item: Item, verdict: Verdict, rules: Rules) -> Iterator[str]:
             continue
         clause = f"{'theme' if theme.name in dict(verdict.themes) else 'near'}.{theme.name}"
         found = dict.fromkeys((e.keyword, e.field) for e in verdict.evidence if e.clause == clause)
-        yield f"  theme {theme.name}: {scores[theme.name]:g} points, {theme.threshold:g} are needed"
+        yield f"  theme {theme.name}: {scores[theme.name]:g} points, {theme.threshold:g} needed"
         for keyword, field in found:
             words = _words(item, verdict, clause, keyword, field)
             yield f"    {words} in the {field}, by {keyword}"

@@ -430,6 +430,9 @@ def _in_words(error: Mapping[str, Any], path: Sequence[Step], keys: Keys, homes:
         case "list_type":
             return f"{where}: a list is expected here{_list_hint(error['input'])}"
         case "model_type" | "dict_type" | "model_attributes_type":
+            if path[-1] in ("title", "short") and isinstance(error["input"], str):
+                language = "zh" if re.search(r"[\u4e00-\u9fff]", error["input"]) else "en"
+                return f"{where}: write for which language it is: {{{language}: {grammar.quoted(error['input'])}}}"
             hint = did_you_mean(str(path[-1]), keys(path[:-1])) if list(path[:-1]) == ["coverage"] else ""
             given = f", not {given}" if error["input"] is not None else "; nothing stands below it"
             return f"{where}: keys are expected here (name: value){given}{hint}"

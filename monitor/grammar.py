@@ -237,7 +237,7 @@ def _second_colon(said: Said, lines: Sequence[str], line: str, known: set[str]) 
     if key := re.search(rf"^[\s\-]*(?:\{{.*?)?({_KEY}):\s+(\S.*)$", before):
         value = line[key.start(2) :].split(" #")[0].strip()
         return Fault(
-            f"a colon followed by a space inside a value: put the value in quotes: {key[1]}: {_quoted(value)}",
+            f"a colon followed by a space inside a value: put the value in quotes: {key[1]}: {quoted(value)}",
             number,
             column,
         )
@@ -284,7 +284,8 @@ def _no_dash(line: str, number: int, upper: str, above: int, known: set[str]) ->
     return None
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """Return a value as YAML reads it back, in quotation marks."""
     return f'"{value}"' if '"' not in value and "\\" not in value else "'{}'".format(value.replace("'", "''"))
 
 
@@ -440,10 +441,10 @@ def _signs(said: Said, lines: Sequence[str], line: str, _: set[str]) -> Fault | 
     rest = re.split(r"\s#", line[said.place[1] - 1 :])[0].rstrip()
     if "cannot start any token" in said.problem:
         sign = line[said.place[1] - 1 : said.place[1]]
-        return Fault(f"a text cannot begin with {sign}: put the whole in quotes: {_quoted(rest)}", *said.place)
+        return Fault(f"a text cannot begin with {sign}: put the whole in quotes: {quoted(rest)}", *said.place)
     if "undefined alias" in said.problem:
         return Fault(
-            f"a text cannot begin with *: put the whole in quotes: {_quoted(rest)}; in a keyword the star goes to the "
+            f"a text cannot begin with *: put the whole in quotes: {quoted(rest)}; in a keyword the star goes to the "
             "end of a word (GPU*)",
             *said.place,
         )
@@ -454,7 +455,7 @@ def _signs(said: Said, lines: Sequence[str], line: str, _: set[str]) -> Fault | 
         whole = re.split(r"\s#", line[said.start[1] - 1 :])[0].rstrip()
         return Fault(
             f"a text cannot begin with {sign} unless it goes on in the next line: "
-            f"put the whole in quotes: {_quoted(whole)}",
+            f"put the whole in quotes: {quoted(whole)}",
             *said.start,
         )
     if "scanning a tag" in said.context or "parsing a tag" in said.context or "tag" in said.problem:

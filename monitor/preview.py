@@ -29,10 +29,10 @@ def write(name: str, page: str, mail: bytes, out: Path) -> tuple[Path, Path]:
     return files
 
 
-def write_edition(edition: Edition, rendered: Rendered, frame: Frame, out: Path) -> tuple[Path, Path]:
-    """Write what would be sent to the first recipient."""
+def write_edition(edition: Edition, rendered: Rendered, frame: Frame, out: Path, name: str) -> tuple[Path, Path]:
+    """Write what would be sent to the first recipient; `name` is that of the files, without ending."""
     [message, *_] = press.make_messages(edition, rendered, frame, "preview")
-    return write(edition.plan.name, rendered.html, message.raw, out)
+    return write(name, rendered.html, message.raw, out)
 
 
 def write_again(kept: KeptEdition, out: Path) -> tuple[tuple[Path, Path], str]:

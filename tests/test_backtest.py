@@ -171,7 +171,7 @@ def test_of_a_long_row_the_words_that_stand_there_are_named(desk: Desk) -> None:
     tree = desk.json(edited("[rival]", f"[(rival OR {row})^0.3]"))
     assert tree["samples"][0]["why"] == [
         "rival is changed in themes.competition",
-        "0.45 points for competition, 1 are needed",
+        "0.45 points for competition, 1 needed",
     ]
 
 
@@ -196,7 +196,7 @@ def test_a_theme_that_is_gone_is_said_to_be(desk: Desk) -> None:
 
 @pytest.mark.parametrize(
     ("threshold", "why"),
-    [("threshold: 2", "1.5 points for agi, 2 are needed"), ("threshold: 1.6", "1.5 points for agi, 1.6 are needed")],
+    [("threshold: 2", "1.5 points for agi, 2 needed"), ("threshold: 1.6", "1.5 points for agi, 1.6 needed")],
 )
 def test_a_threshold_explains_itself(desk: Desk, threshold: str, why: str) -> None:
     """No keyword is new or gone: the points are."""

@@ -203,6 +203,8 @@ FAULTS = [
     Slip("every: 30m", "every: 30", 23, 12, "did you mean 30m?"),
     Slip("every: 30m", "timeout: 30", 23, 14, "a unit is missing; did you mean 30s?"),
     Slip("polling:", "retention: 365\npolling:", 14, 12, "a unit is missing; did you mean 365d?"),
+    Slip("title: {en: Compute, zh: 算力}", "title: Compute", 38, 12, 'for which language it is: {en: "Compute"}'),
+    Slip("title: {en: Compute, zh: 算力}", "title: 算力", 38, 12, 'for which language it is: {zh: "算力"}'),
     Slip("[AGI]", "[" * 20_000, 50, 55, "too many brackets"),
     Slip("every: 30m", "every: 30 minutes", 23, 12, "did you mean 30m?"),
     Slip("every: 30m", "every: half an hour", 23, 12, "did you mean 30m?"),

@@ -94,7 +94,7 @@ def test_a_digest_without_a_mail_server_goes_to_files(shell: Shell) -> None:
     shell("poll")
     done = shell("digest")
     assert done.returncode == 0
-    assert f"morning: 1 stories from 1 reports: {NEWS}" in done.stdout
+    assert f"morning: 1 story from 1 report: {NEWS}" in done.stdout
     assert sorted(path.suffix for path in (shell.folder / "data" / "outbox").iterdir()) == [".eml", ".html"]
     assert "nothing new, nothing sent" in shell("digest", "morning").stdout
 
@@ -106,12 +106,14 @@ def test_a_preview_marks_nothing(shell: Shell) -> None:
     assert done.returncode == 0
     assert NEWS in (shell.folder / "look" / "morning.html").read_text("utf-8")
     assert (shell.folder / "look" / "morning.eml").exists()
-    assert "1 stories" in shell("digest").stdout
+    assert "1 story" in shell("digest").stdout
 
 
 def test_a_preview_shows_an_edit_at_once_and_writes_nothing(shell: Shell) -> None:
     """A theme that was added, in the file in use or another; the database is as it was, and is not made for it."""
-    shell("digest", "--preview")
+    early = shell("digest", "--preview")
+    assert "No feed asked yet" in early.stdout
+    assert "monitor poll" in early.stderr
     assert not (shell.folder / "data").exists()
     shell("poll")
     (shell.folder / "data" / "feeds.compiled").unlink()
@@ -125,12 +127,12 @@ def test_a_preview_shows_an_edit_at_once_and_writes_nothing(shell: Shell) -> Non
 
     before = dump()
     assert "Things that stop" not in shown(shell, "morning")
-    assert shell("-c", "other.yaml", "digest", "--preview").stdout.startswith("noon: 1 stories")
+    assert shell("-c", "other.yaml", "digest", "--preview").stdout.startswith("noon: 1 story")
     assert "Things that stop" in (shell.folder / "preview" / "noon.html").read_text("utf-8")
     shell.write(edited)
     assert "Things that stop" in shown(shell, "morning")
     assert dump() == before
-    assert shell("digest").stdout.startswith("morning: 1 stories")
+    assert shell("digest").stdout.startswith("morning: 1 story ")
     outbox = shell.folder / "data" / "outbox"
     assert "Things that stop" in next(outbox.glob("*.html")).read_text("utf-8")
 
@@ -146,7 +148,7 @@ def test_a_rematch_says_what_it_did_and_the_next_edition_tells_it(shell: Shell) 
     news = "Microsoft and Anthropic quarrel over AGI"
     shell.server.put("/one.xml", feed_document([NEWS, news], datetime.now(UTC) - timedelta(hours=1)))
     shell("poll")
-    assert "1 stories" in shell("digest").stdout
+    assert "1 story" in shell("digest").stdout
     shell.write((shell.folder / "feeds.yaml").read_text("utf-8").replace("[OpenAI]", "[OpenAI, Anthropic]"))
     assert "nothing new" in shell("digest").stdout
     dry = shell("rematch", "--since", "2d", "--dry-run").stdout.splitlines()
@@ -165,7 +167,7 @@ def test_a_rematch_says_what_it_did_and_the_next_edition_tells_it(shell: Shell) 
     ]
     assert "0 items since" in (again := shell("rematch", "--since", "2d").stdout)
     assert "2 more were judged by this feeds.yaml already" in again
-    assert shell("digest").stdout.startswith(f"morning: 1 stories from 1 reports: {news}")
+    assert shell("digest").stdout.startswith(f"morning: 1 story from 1 report: {news}")
     assert "nothing new" in shell("digest").stdout
 
 
@@ -331,8 +333,8 @@ def test_explain_says_which_keyword_stands_where(shell: Shell) -> None:
     assert yes.splitlines()[0] == "a hit: agi (1.5), competition (1)"
     assert "[微软] and [OpenAI] disagree on {AGI}" in yes
     assert "A {rival} laughs." in yes
-    assert re.search(r"coverage: \d+\.\d points, 3 are needed\n +\+\d\.\d  both mentioned", yes)
-    assert "theme competition: 1 points, 1 are needed\n    rival in the summary, by rival" in yes
+    assert re.search(r"coverage: \d+\.\d points, 3 needed\n +\+\d\.\d  both mentioned", yes)
+    assert "theme competition: 1 points, 1 needed\n    rival in the summary, by rival" in yes
     no = shell("explain", "--title", "Microsoft sells games").stdout
     assert "not a hit: no name or hint of openai" in no
     assert re.search(r"openai +not mentioned", no)
@@ -486,7 +488,7 @@ def test_out_without_preview_sends_nothing(shell: Shell) -> None:
     done = shell("digest", "--out", "look")
     assert done.returncode == 2
     assert "only goes with --preview" in done.stderr
-    assert "1 stories" in shell("digest").stdout
+    assert "1 story" in shell("digest").stdout
 
 
 def test_a_test_mail_without_a_server_is_no_success(shell: Shell) -> None:
@@ -672,7 +674,7 @@ def test_the_sample_shows_the_look_without_any_news(shell: Shell) -> None:
     """For whoever tunes the templates; nothing is stored."""
     done = shell("digest", "--sample")
     assert done.returncode == 0
-    page = (shell.folder / "preview" / "morning.html").read_text("utf-8")
+    page = (shell.folder / "preview" / "sample.html").read_text("utf-8")
     assert "This is the sample: nothing in it happened." in page
     assert "nothing was sent or marked" in done.stdout
 
@@ -722,7 +724,7 @@ def test_a_watched_preview_follows_edits_and_outlives_mistakes(shell: Shell) -> 
         env={**shell.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert watching.stdout is not None
-    page = shell.folder / "preview" / "morning.html"
+    page = shell.folder / "preview" / "sample.html"
     patience = threading.Timer(120, watching.kill)  # rather than wait for ever for a line that does not come
     patience.start()
 

@@ -45,7 +45,7 @@ def test_the_words_are_marked_where_they_stand() -> None:
 def test_the_points_add_up() -> None:
     """Every sign with its points and its words; their sum is the one that is named."""
     text = told("Microsoft and OpenAI sign deal with Google")
-    total = re.search(r"coverage: (-?[\d.]+) points, 3 are needed", text)
+    total = re.search(r"coverage: (-?[\d.]+) points, 3 needed", text)
     signs = re.findall(r"^ +([+-]\d+\.\d)  (.+)$", text, re.M)
     assert total
     assert abs(float(total[1]) - sum(float(points) for points, _ in signs)) < 0.06
@@ -60,7 +60,7 @@ def test_a_list_says_which_firms_made_it_and_which_theme_it_would_have_had() -> 
     )
     assert "most against it: both in one list" in text
     assert re.search(r"-\d\.\d  other firms in the title: Google, Meta", text)
-    assert "theme agi: 0.75 points, 1 are needed\n    superintelligence in the title, by (super" in text
+    assert "theme agi: 0.75 points, 1 needed\n    superintelligence in the title, by (super" in text
 
 
 def test_the_clause_that_failed_is_named_and_what_else_was_there() -> None:
@@ -68,7 +68,7 @@ def test_the_clause_that_failed_is_named_and_what_else_was_there() -> None:
     missing = told("Microsoft reaches AGI")
     assert missing.startswith("not a hit: no name or hint of openai")
     assert re.search(r"openai +not mentioned", missing)
-    assert "theme agi: 1.5 points, 1 are needed" in missing
+    assert "theme agi: 1.5 points, 1 needed" in missing
     excluded = told("Tesla Optimus at Microsoft and OpenAI on AGI")
     assert excluded.startswith("not a hit: excluded from coverage by: Tesla Optimus")
     assert re.search(r"excluded by +Tesla Optimus", excluded)
@@ -80,7 +80,7 @@ def test_the_clause_that_failed_is_named_and_what_else_was_there() -> None:
 def test_a_theme_may_be_called_as_a_company_is() -> None:
     """What stands for the one is not shown for the other."""
     text = told("Microsoft and OpenAI: a chatbot")
-    assert "theme openai: 1.5 points, 1 are needed\n    chatbot in the title, by chatbot" in text
+    assert "theme openai: 1.5 points, 1 needed\n    chatbot in the title, by chatbot" in text
     assert "OpenAI in the title, by" not in text
 
 
