@@ -202,12 +202,22 @@ def _say_nothing_was_found(archive: Archive, wanted: Search | None, chosen: Sele
     given = [f"--{name}" for name, value in limits.items() if value]
     if not wanted:
         say(f"nothing stored fits {' and '.join(given)}")
+        _say_how_themes_come(archive, chosen)
         return
     count, oldest = archive.extent(chosen)
     kind = "hits" if chosen.hits or chosen.theme else "items"
     say(f"nothing found in {count} {kind}" + (f", the oldest of {oldest:%Y-%m-%d}" if oldest else ""))
     if given and any(_found(archive, wanted, Selection(), "newest")):
         say(f"there is something without {' and '.join(given)}")
+        _say_how_themes_come(archive, chosen)
+
+
+def _say_how_themes_come(archive: Archive, chosen: Selection) -> None:
+    """Say of a theme that no stored item has that it may be newer than the verdicts."""
+    from monitor.model import Selection
+
+    if chosen.theme and not archive.extent(Selection(theme=chosen.theme))[0]:
+        say(f"no stored item has the theme {chosen.theme}; if it is new: monitor rematch --since 30d")
 
 
 # ---------------------------------------------------------------- export
@@ -215,8 +225,9 @@ def _say_nothing_was_found(archive: Archive, wanted: Search | None, chosen: Sele
 
 def export(
     form: Annotated[
-        str, typer.Option("--format", metavar="FORM", help="csv for spreadsheets, jsonl for programs.")
-    ] = "csv",
+        str,
+        typer.Option("--format", metavar="FORM", help="csv for spreadsheets, jsonl for programs.  [default: as FILE]"),
+    ] = "",
     theme: ThemeOption = "",
     since: SinceOption = "",
     until: UntilOption = "",
@@ -233,6 +244,7 @@ def export(
     """Write the hits, or everything stored, as CSV or JSON lines."""
     from monitor import records, resources
 
+    form = form or ("csv" if datasette else _form_of(out))
     _one_of(form, records.FORMATS, "--format")
     target = None if out is None or _is_stdout(out) else out
     if datasette:
@@ -251,6 +263,15 @@ def export(
         items = lines - (form == "csv")
         tell = print if target else say
         tell(f"{out}: {items} {'hits' if hits or theme else 'items'}")
+
+
+def _form_of(out: Path | None) -> str:
+    """Return the form that the name of a file asks for; csv where it asks for none."""
+    ending = out.suffix.lower() if out else ""
+    if ending in (".json", ".xlsx", ".xls", ".ods", ".html", ".pdf", ".parquet"):
+        words = f"{ending} is not written: name it .csv for a spreadsheet or .jsonl for programs, or give --format"
+        raise typer.BadParameter(words, param_hint="--out")
+    return "jsonl" if ending in (".jsonl", ".ndjson") else "csv"
 
 
 def _counted(items: Iterable[Archived], step: Any) -> Iterator[Archived]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 PATIENCE = 15.0
 """Seconds for one answer while somebody waits."""
+
+WIDE = 140
+"""Columns of a terminal on which addresses and remarks have room beside the rest."""
 
 feeds_app = typer.Typer(help="The feeds that are watched.", no_args_is_help=True)
 
@@ -39,15 +43,27 @@ def feeds_list() -> None:
         states = store.feed_states()
         found = polling.troubles_of(used, store, states, at)
     rows = []
+    narrow = sys.stdout.isatty() and shutil.get_terminal_size().columns < WIDE
+    form = "%m-%d %H:%M" if narrow else "%Y-%m-%d %H:%M"
     for feed in used.feeds:
         state = states.get(feed.url)
         word = condition.state_in_words(feed, state, found.get(feed.url, ()))
         remark = "; ".join(_in_words(trouble) for trouble in found.get(feed.url, ())) or (state.error if state else "")
-        last = f"{state.last_ok:%Y-%m-%d %H:%M}" if state and state.last_ok else "never"
-        due = f"{state.due:%Y-%m-%d %H:%M}" if state and state.due and feed.enabled else ""
+        last = state.last_ok.strftime(form) if state and state.last_ok else "never"
+        due = state.due.strftime(form) if state and state.due and feed.enabled else ""
         name = feed.name or (state.title if state else "") or feed.address
         rows.append((name, word, last, due, remark, feed.address))
-    print_table(("feed", "state", "last answer (UTC)", "next", "remark", "address"), rows)
+    heads = ("feed", "state", "last answer (UTC)", "next", "remark", "address")
+    if not narrow:
+        print_table(heads, rows)
+        return
+    print_table(heads[:4], [row[:4] for row in rows])
+    from rich.console import Console
+    from rich.text import Text
+
+    for name, _, _, _, remark, _ in rows:
+        if remark:
+            Console().print(Text(f"{name}: {remark}"))
 
 
 def _in_words(trouble: FeedTrouble) -> str:

@@ -30,6 +30,7 @@ KNOWN = Path(os.environ.get("HOME", "/nowhere")) / KNOWN_NAME
 OURS = "rift-monitor"
 STRANGERS = re.compile(r"(?:diygod/rsshub|datasetteproject/datasette|redis)(?::[\w.-]+)?")
 """Images of others, by what they are called in public."""
+OVERRIDE = Path("compose.override.yaml")
 SERVICE_KEYS = {
     "image", "build", "command", "restart", "ports", "volumes", "environment", "env_file", "depends_on", "read_only",
     "tmpfs", "secrets", "networks", "healthcheck", "user", "container_name", "stop_grace_period", "cap_drop",
@@ -162,6 +163,8 @@ def _compose(words: list[str]) -> Iterator[str]:
         yield f"nothing is known of docker compose {' '.join(words)}"
         return
     tree = YAML(typ="safe").load(Path(file).read_text("utf-8"))
+    if OVERRIDE.exists():
+        tree = merged(tree, YAML(typ="safe").load(OVERRIDE.read_text("utf-8")))
     yield from compose_faults(tree, Path())
     if names[0] == "cp":
         container, _, inside = names[1].partition(":")
@@ -175,6 +178,14 @@ def _compose(words: list[str]) -> Iterator[str]:
         if names[1] not in tree["services"]:
             yield f"there is no service {names[1]}"
         yield from _command(names[3:] if names[2:3] == ["monitor"] else names[2:])
+
+
+def merged(base: Any, override: Any) -> Any:
+    """Lay an override over a compose file, as far as it adds services and keys of services."""
+    services = dict(base["services"])
+    for name, keys in override["services"].items():
+        services[name] = {**services.get(name, {}), **keys}
+    return {**base, "services": services}
 
 
 def compose_faults(tree: Any, folder: Path | None = None) -> Iterator[str]:

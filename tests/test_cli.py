@@ -46,9 +46,9 @@ class Shell:
         assert "Traceback" not in done.stderr, done.stderr
         return done
 
-    def python(self, program: str) -> subprocess.CompletedProcess[str]:
+    def python(self, program: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a program to its end."""
-        return self._run(["-c", program], {})
+        return self._run(["-c", program], environ)
 
     def _run(self, words: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -419,6 +419,26 @@ def test_feeds_list_shows_the_state_of_each_feed(shell: Shell) -> None:
     assert [state[1] for state in states] == ["ok", "failing", "disabled"]
     assert states[1][4].startswith("could not be reached")
     assert "secret" not in shell("feeds", "list").stdout
+
+
+def test_feeds_list_fits_a_narrow_terminal(shell: Shell) -> None:
+    """Remarks stand below the table, each on a line of its own, and no address is cut into pieces."""
+    address = f"http://127.0.0.1:9/{'closed-' * 6}.xml"
+    shell.write(
+        config_text([shell.server.url("/one.xml"), address]).replace(
+            f"- {address}", f"- {{name: 量子位, url: {address}}}"
+        )
+    )
+    shell("poll")
+    done = shell.python(
+        "import sys; from monitor import cli, cli_common; sys.stdout.isatty = lambda: True\n"
+        "sys.argv = ['monitor', 'feeds', 'list']; cli.main()",
+        COLUMNS="80", NO_COLOR="1",
+    )  # fmt: skip
+    lines = [line.strip() for line in done.stdout.splitlines()]
+    assert any(line.startswith("量子位: could not be reached: ") for line in lines)
+    assert any(re.match(r"量子位 +failing +never +\d\d-\d\d \d\d:\d\d$", line) for line in lines)
+    assert "closed-" not in done.stdout
 
 
 def test_health_tells_the_truth(shell: Shell) -> None:

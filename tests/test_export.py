@@ -137,6 +137,17 @@ def test_a_csv_opens_in_excel_as_it_is_and_runs_nothing(folder: Path) -> None:
     assert (second["title"], second["summary"], second["hit"]) == ("'=cmd|' /C calc'!A0", "'-1", "1")
 
 
+def test_the_name_of_the_file_says_which_form_it_has(folder: Path) -> None:
+    """JSON lines where it asks for them, and never a CSV under the name of something else."""
+    for name, start in (("a.jsonl", '{"id": 1'), ("a.ndjson", '{"id": 1'), ("a.csv", "\ufeffid,"), ("a", "\ufeffid,")):
+        assert run(folder, "--out", str(folder / name)).exit_code == 0
+        assert (folder / name).read_text("utf-8").startswith(start)
+    assert run(folder, "--out", str(folder / "a.json"), "--format", "csv").exit_code == 0
+    refused = run(folder, "--out", str(folder / "b.xlsx"))
+    assert (refused.exit_code, (folder / "b.xlsx").exists()) == (2, False)
+    assert "name it .csv for a spreadsheet" in " ".join(refused.stderr.split())
+
+
 @pytest.mark.parametrize("start", records.FORMULAS)
 def test_every_cell_that_could_be_a_formula_is_made_harmless(start: str) -> None:
     """Full width, too; words are left as they are."""

@@ -142,7 +142,7 @@ def test_a_worker_works_in_the_folder_and_mails_by_its_templates(tmp_path: Path)
             assert worker.wait(30) == 0
         assert server.asked("/one.xml")
         monitor("poll", "--all", cwd=tmp_path)
-    assert "1 stories" in monitor("digest", cwd=tmp_path).stdout
+    assert "1 story" in monitor("digest", cwd=tmp_path).stdout
     [mail] = (tmp_path / "data" / "outbox").glob("*.eml")
     assert message_from_bytes(mail.read_bytes(), policy=policy.default)["subject"].startswith("Mine: ")
 

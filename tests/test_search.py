@@ -340,6 +340,15 @@ def test_a_list_that_goes_on_or_is_empty_says_so(folder: Path) -> None:
     assert done.stderr == "nothing stored fits --theme and --outlet\n"
 
 
+def test_a_theme_that_no_stored_item_has_may_be_newer_than_the_verdicts(folder: Path) -> None:
+    """It is said how what is stored comes under it."""
+    text = (folder / "feeds.yaml").read_text("utf-8")
+    (folder / "feeds.yaml").write_text(f"{text}  courts: {{title: {{en: Courts}}, keywords: [court]}}\n", "utf-8")
+    for words in ((), ("OpenAI",)):
+        said = run(folder, "search", *words, "--theme", "courts").stderr
+        assert said.endswith("no stored item has the theme courts; if it is new: monitor rematch --since 30d\n")
+
+
 @pytest.mark.parametrize("words", [[], [""], [" ", "--limit", "3"], ["--all"]])
 def test_a_search_for_nothing_says_what_is_missing(folder: Path, words: list[str]) -> None:
     """A text, or a filter."""
