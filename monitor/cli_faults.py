@@ -11,6 +11,8 @@ from monitor.errors import Fault
 
 WIDTH = 100
 """How much of a long line is shown, in cells of a terminal."""
+FAR = 1_000
+"""So many characters from the place nothing is shown, however narrow they are: a line may have a million."""
 
 _STYLES = {"fault": "1;31", "remark": "33", "example": "35", "place": "1", "faint": "2"}
 
@@ -41,11 +43,11 @@ def excerpt(line: str, column: int) -> tuple[str, int, int]:
     """Return the part of a line around a column (from 1), the cells before that place, and how many to underline."""
     at = min(column - 1, len(line))
     end = at + max(1, len(_word(line[at:])))
-    start = 0
+    start = max(0, at - FAR)
     # Room for a little behind the place: what is wrong there is often seen by what follows.
     while cell_len(_visible(line[start:end])) > WIDTH - 10 and start < at:
         start += 1
-    shown_end = len(line)
+    shown_end = min(len(line), end + FAR)
     while cell_len(_visible(line[start:shown_end])) > WIDTH and shown_end > start + 1:
         shown_end -= 1
     head, tail = "…" * (start > 0), "…" * (shown_end < len(line))

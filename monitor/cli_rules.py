@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,9 +91,17 @@ def check(
             f"{used.path}: {_many(len(used.enabled), 'feed')}, {_many(len(used.digests), 'digest')}, themes: {themes}; "
             f"second opinion: {used.second_opinion.mode}"
         )
+        for plan in used.digests:
+            print(f"{plan.name}: {_times(plan.cron)} {plan.timezone}, to {', '.join(plan.to)}")
     status = _ask_feeds(used) if online else 0
     if wrong or status:
         raise typer.Exit(1 if wrong else status)
+
+
+def _times(cron: str) -> str:
+    """Return a crontab line as a time of day, where it is no more than that."""
+    daily = re.fullmatch(r"(\d+) (\d+) \* \* \*", cron)
+    return f"at {int(daily[2]):02}:{int(daily[1]):02}" if daily else f"cron {cron}"
 
 
 def _many(number: int, what: str) -> str:

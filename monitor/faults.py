@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -20,7 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from monitor import grammar
-from monitor.errors import ConfigError, Fault, QueryError
+from monitor.errors import ConfigError, Fault, QueryError, without_credentials
 
 Step = str | int
 Keys = Callable[[Sequence[Step]], Iterable[str]]
@@ -96,6 +97,9 @@ def readable(path: Path, raw: bytes) -> str:
     Raises:
         ConfigError: it is not text in UTF-8 (or in UTF-16 with its mark).
     """
+    if raw.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"{\\rtf")):
+        words = "this is a document of Word or Excel, not plain text: copy its text into a text editor and save that"
+        raise ConfigError(str(path), (Fault(words, 1, 1),))
     encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     if encoding != "utf-16" and raw.count(0) * 5 > len(raw):
         raise ConfigError(str(path), (Fault("this is UTF-16, not text in UTF-8: save the file as UTF-8", 1, 1),))
@@ -339,6 +343,13 @@ def faults_of(e: ValidationError, sheet: Sheet, keys: Keys, homes: Homes) -> Ite
         for error in errors
         if error["type"] == "extra_forbidden"
     }
+    misspelt |= {
+        (*error["loc"][:-1], "url")
+        for error in errors
+        if error["type"] == "extra_forbidden"
+        and isinstance(error["input"], str)
+        and re.match("https?://", error["input"])
+    }
     for error in errors:
         if error["loc"] in unknown or (error["type"] == "missing" and error["loc"] in misspelt):
             continue  # what a key holds that is not known; a key that is there, misspelt
@@ -347,6 +358,8 @@ def faults_of(e: ValidationError, sheet: Sheet, keys: Keys, homes: Homes) -> Ite
         line, column = sheet.place(path, of_key=of_key)
         cause = error.get("ctx", {}).get("error")
         words = _in_words(error, path, keys, homes)
+        if error["type"] == "missing" and (wide := re.search("[，：]", sheet.lines[line - 1])):
+            words, column = f"{words}; {wide[0]} is a full-width sign: write a plain one and a space", wide.start() + 1
         if isinstance(error["input"], bool) and error["type"] == "string_type":
             written = re.match(r"\w+", sheet.lines[line - 1][column - 1 :])
             words = words.replace(f'"{str(error["input"]).lower()}"', f'"{written[0]}"') if written else words
@@ -400,6 +413,14 @@ def _in_words(error: Mapping[str, Any], path: Sequence[Step], keys: Keys, homes:
     where, given = named(path), _shown(error["input"])
     match error["type"]:
         case "extra_forbidden":
+            key, value = str(path[-1]), error["input"]
+            if path[0] == "feeds" and isinstance(value, str) and re.match("https?://", value):
+                named_so = f"{{name: {key}, url: {without_credentials(value)}}}"
+                return f"{where}: unknown key; to give an address a name write {named_so}"
+            if path[0] == "feeds" and re.search("[&=/?]", key):
+                return (
+                    f"{where}: read as a key, for a comma parts keys: put the address before it in quotes, up to here"
+                )
             return f"{where}: unknown key{_meant_key(str(path[-1]), keys(path[:-1]), homes, error['input'])}"
         case "string_pattern_mismatch":
             return f"{where}: {given} may hold only letters, digits, - and _"
@@ -410,7 +431,7 @@ def _in_words(error: Mapping[str, Any], path: Sequence[Step], keys: Keys, homes:
         case "int_parsing" | "int_type" | "int_from_float":
             return f"{where}: a whole number is expected here, not {given}"
         case "float_parsing" | "float_type":
-            return f"{where}: a number is expected here, not {given}"
+            return f"{where}: a number is expected here, not {given}{_number_hint(error['input'])}"
         case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
             bound = next(iter(error["ctx"].values()))
             words = {"greater_than_equal": "at least", "greater_than": "more than", "less_than_equal": "at most"}
@@ -439,7 +460,8 @@ def _in_words(error: Mapping[str, Any], path: Sequence[Step], keys: Keys, homes:
         case "recursion_loop":
             return f"{where}: refers to itself (* and & are signs of YAML)"
         case "invalid_key":
-            return f"{where}: a key must be a word"
+            decimals = ", and a comma parts keys: a number has a point (0.5)" if isinstance(error["input"], int) else ""
+            return f"{where}: a key must be a word{decimals}"
     return f"{where}: {error['msg']}"
 
 
@@ -520,11 +542,23 @@ def _quote_hint(value: Any) -> str:
     return ""
 
 
+def _number_hint(value: Any) -> str:
+    """Return how a number is written that has a comma or is a share."""
+    plain = unicodedata.normalize("NFKC", str(value)).strip()
+    if found := re.fullmatch(r"(\d+),(\d+)", plain):
+        return f"; did you mean {found[1]}.{found[2]}?"
+    if found := re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", plain):
+        return f"; did you mean {float(found[1]) / 100:g}?"
+    return ""
+
+
 def _list_hint(value: Any) -> str:
     if isinstance(value, str) and re.search(r"(?:^|\s)-\s", value):
         return ": begin this line with a dash and a space, as the next ones"
     if isinstance(value, str) and value and len(value) <= 60 and "\n" not in value:
-        parts = re.split(r"\s*[,，、]\s*", value.strip("[]［］【】 "))
+        parts = re.split(r"\s*[,，、]\s*", value.strip("[]［］【】「」 "))
+        if wide := re.match("[［【「]", value):
+            return f", and {wide[0]} is a full-width bracket: write [{', '.join(parts)}]"
         return f" (lines that start with - ), such as [{', '.join(parts)}]"
     return " (lines that start with - )"
 

@@ -32,8 +32,12 @@ ODD_SPACES = "\u00a0\u00ad\u1680\u180e\u2000-\u200f\u202f\u205f\u2060\u3000\ufef
 _ODD_INDENT = re.compile(f"^[ \t]*([{ODD_SPACES}])")
 _TAB_INDENT = re.compile(r"^ *(\t)\s*[^\s#]")
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?: .*)?$")
+_FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})\s*\w*\s*$")
+_LINKED = re.compile(r"^\s*- (\[([^\[\]]+)\]\((https?://[^()\s]+)\))")
+_WIDE_BRACKETS = {"｛": "{", "｝": "}", "［": "[", "］": "]", "【": "[", "】": "]", "「": "[", "」": "]"}
+_WIDE_OPENING = re.compile(r"^[\s\-]*(?:[A-Za-z_][\w-]*:\s+)?([｛［【「])")
 _TIGHT_DASH = re.compile(r"^\s*-(?=[^\s\-])")
-_WIDE_DASH = re.compile(r"^\s*([－—–−])\s*\S")
+_WIDE_DASH = re.compile(r"^\s*([－—–−•·●▪◦])\s*\S")
 _KEY = r"[A-Za-z_][\w-]*"
 _WIDE_COLON = re.compile(rf"^[\s\-]*({_KEY})\s*(：)\s*(.*)$")
 _TIGHT_COLON = re.compile(rf"^[\s\-]*({_KEY})(:)([^\s:/].*)$")
@@ -97,6 +101,9 @@ def faults_of(
     said = Said(str(e.problem or ""), str(e.context or ""), start, (mark.line + 1, mark.column + 1))
     if conflicts := list(_conflicts(lines)):
         return conflicts
+    if fences := [number for number, line in enumerate(lines, 1) if _FENCE.match(line)]:
+        words = "this line is put around code by chats and web pages and belongs to no file: delete it"
+        return [Fault(words, number, 1) for number in fences]
     if "\\t" in said.problem or "\t" in said.problem:
         return list(_tabs(lines, said.place))
     known, edge = set(keys), set(tops)
@@ -178,7 +185,16 @@ def _odd_sign(line: str, number: int) -> Fault | None:
         )
     if wide := _WIDE_DASH.match(line):
         return Fault(f"this dash ({wide[1]}) is not the plain one: write - and a space", number, wide.start(1) + 1)
+    if wide := _WIDE_OPENING.match(line):
+        words = (
+            f"{wide[1]} is a full-width bracket: write {_WIDE_BRACKETS[wide[1]]}, and {_closing(wide[1])} at the end"
+        )
+        return Fault(words, number, wide.start(1) + 1)
     return None
+
+
+def _closing(opening: str) -> str:
+    return {"{": "}", "[": "]"}[_WIDE_BRACKETS[opening]]
 
 
 def odd_indentation(character: str) -> str:
@@ -241,6 +257,9 @@ def _second_colon(said: Said, lines: Sequence[str], line: str, known: set[str]) 
             number,
             column,
         )
+    token = _token_before(lines, said.place)
+    if isinstance(token, ScalarToken) and token.style in ("'", '"') and token.end_mark.line > token.start_mark.line:
+        return _unclosed((token.start_mark.line + 1, token.start_mark.column + 1), lines)
     above = _above(lines, number)
     if not above:
         return None
@@ -337,6 +356,8 @@ def _behind_quotes(token: Any, lines: Sequence[str]) -> Fault:
     number, end = token.end_mark.line + 1, token.end_mark.column
     line = lines[number - 1]
     begin = token.start_mark.column
+    if token.style == '"' and re.search(r"\s#", line[begin:end]) and line[begin:].count('"') % 2:
+        return _unclosed((number, begin + 1), lines)  # it was closed by one of the comment's
     rest = re.split(r"\s#", line[begin:])[0].rstrip()
     if token.style == "'" and "'" in line[end:]:
         return Fault(
@@ -385,12 +406,23 @@ def _brackets(said: Said, lines: Sequence[str], line: str, known: set[str]) -> F
             return Fault(
                 f"the {opened[0]} in column {said.start[1]} is closed by {got}: write {opened[1]}", *said.place
             )
+        first = lines[said.start[0] - 1]
+        if wide := re.search(r"[｝］】」]", first[said.start[1] :]):
+            return Fault(
+                f"{wide[0]} is a full-width bracket: write {opened[1]}", said.start[0], said.start[1] + wide.start() + 1
+            )
+        if said.place[0] == said.start[0] and (wide := re.search("[，、]", line[said.start[1] : said.place[1]])):
+            return Fault(
+                f"{wide[0]} is no plain comma: write a comma and a space",
+                said.place[0],
+                said.start[1] + wide.start() + 1,
+            )
         if said.place[0] == said.start[0] and got not in ("<stream end>",):
-            words = _before_key(line, said.place[1]) if got == ":" else said.place[1]
+            column = _before_key(line, said.place[1]) if got == ":" else said.place[1]
             return Fault(
                 f"a comma is missing before this, or the text needs quotes: {opened[0]}one, another{opened[1]}",
                 said.place[0],
-                words,
+                column,
             )
         return Fault(f"this {opened[0]} is not closed: write {opened[1]} where the list ends", *said.start)
     if "expected the node content" in said.problem:
@@ -406,6 +438,9 @@ def _brackets(said: Said, lines: Sequence[str], line: str, known: set[str]) -> F
         return Fault(f"{found[1]} closes nothing: nothing is open here; put a text that has it in quotes", *said.place)
     if "found '<scalar>'" in said.problem:
         token = _token_before(lines, said.place)
+        if linked := _LINKED.match(line):
+            words = f"a link as web pages write it: write {{name: {linked[2]}, url: {linked[3]}}}"
+            return Fault(words, said.place[0], linked.start(1) + 1)
         if isinstance(token, (FlowSequenceEndToken, FlowMappingEndToken)):
             return Fault("text stands behind the closing bracket: put it inside, or take it away", *said.place)
     return None

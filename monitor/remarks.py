@@ -6,6 +6,7 @@ Only `monitor check` says it. A running worker takes up an edit all the same.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from ipaddress import ip_address
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from urllib.parse import urlsplit
 from rapidfuzz import fuzz
 
 from monitor.config import try_title
-from monitor.errors import Fault
+from monitor.errors import Fault, without_credentials
 from monitor.faults import Sheet, named, nearest
 from monitor.feeds.guard import Guard
 from monitor.grammar import singly
@@ -115,6 +116,10 @@ def _of_feeds(settings: Settings, sheet: Sheet) -> Iterator[Fault]:
         if feed.enabled and not _may_be_asked(host, guard):
             words = f"feeds: {host} is not public, so it is never asked: write it under polling.allow if it is your own"
             yield Fault(words, *at)
+        if "&amp;" in feed.url:
+            meant = without_credentials(feed.url.replace("&amp;", "&"))
+            yield Fault(f"feeds: &amp; is how a web page's source writes &: did you mean {meant}?", *at)
+        yield from _of_zone("feeds.timezone", feed.timezone, sheet.place(["feeds", i, "timezone"]), fixed_is_odd=False)
         line, column = sheet.place(["feeds", i, "name"])
         if feed.name and (first := lines.setdefault(feed.name, line)) != line:
             yield Fault(f"feeds: another feed has this name too (line {first}): {feed.name}", line, column)
@@ -142,8 +147,34 @@ def _no_language(where: str, code: str) -> str:
     return f"{where}: {code} is the code of no language{f'; did you mean {meant}?' if meant else ''}"
 
 
+def _of_zone(where: str, zone: str, place: tuple[int, int], *, fixed_is_odd: bool = True) -> Iterator[Fault]:
+    """Yield what is meant otherwise than it is read: signs the other way round, and zones without summer time."""
+    if found := re.fullmatch(r"Etc/GMT([+-])(\d+)", zone):
+        side, hours = ("behind" if found[1] == "+" else "ahead of"), int(found[2])
+        if hours:
+            other = f"Etc/GMT{'-' if found[1] == '+' else '+'}{hours}"
+            words = f"{zone} is {hours} h {side} UTC, for its sign is turned round; if the other is meant: {other}"
+            yield Fault(f"{where}: {words}, or better a city, such as Asia/Shanghai", *place)
+    elif fixed_is_odd and zone in _FIXED:
+        words = f"{zone} is winter time all year long; {_FIXED[zone]} goes by summer time too"
+        yield Fault(f"{where}: {words}", *place)
+
+
+_FIXED = {"EST": "America/New_York", "MST": "America/Denver"}
+
+
 def _of_digests(settings: Settings, sheet: Sheet) -> Iterator[Fault]:
     for i, plan in enumerate(settings.digests):
+        yield from _of_zone("digests.timezone", plan.timezone, sheet.place(["digests", i, "timezone"]))
+        if plan.cron.split()[0] in ("*", "*/1"):
+            hour = plan.cron.split()[1]
+            words = f"an edition each minute: for one at the full hour write 0 in place of the first *: 0 {hour} …"
+            yield Fault(f"digests.cron: {words}", *sheet.place(["digests", i, "cron"]))
+        for k, address in enumerate(plan.to):
+            domain = address.rpartition("@")[2]
+            if "." not in domain and domain != "localhost":
+                words = f"digests.to: {domain} has no dot, as hosts of one's own network may; is an ending missing?"
+                yield Fault(words, *sheet.place(["digests", i, "to", k]))
         seen: set[str] = set()
         for k, address in enumerate(plan.to):
             if address.casefold() in seen:
@@ -213,6 +244,7 @@ def _of_signs(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
                 *at,
             )
     yield from _of_joints(keyword, sheet)
+    yield from _of_lines(keyword, sheet)
     line = sheet.lines[place[0] - 1]
     if (mark := re.match(r"&([^\s,\[\]{}]+)", line[place[1] - 1 :])) and not _is_used(mark[1], sheet):
         yield Fault(
@@ -252,6 +284,18 @@ def _of_joints(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
         else:
             what = "joins" if sign[0] == "或" else "parts"
             yield Fault(f"{keyword}: {sign} {what} nothing here: {_apart(keyword, bare, sheet)}", *at)
+    elif found := _foreign(bare):
+        plain = _plain(found.group())
+        words = f"{found.group()} is typed in other letters than {plain}, so it is a word to look for: write {plain}"
+        yield Fault(f"{keyword}: {words}", *sheet.place_in(keyword.path, found.start()))
+    elif found := _GLUED.search(bare):
+        yield Fault(
+            f"{keyword}: {found.group()} is a word to look for here: write {_GLUED_MEANS[found.group()]}",
+            *sheet.place_in(keyword.path, found.start()),
+        )
+    elif found := _SLASH.search(bare):
+        at = sheet.place_in(keyword.path, found.start(1))
+        yield Fault(f"{keyword}: / parts nothing here: {_apart(keyword, bare, sheet, '/')}", *at)
     elif found := _CAPITAL.search(bare):
         word = found.group()
         quoted = f": {singly(chr(34) + source + chr(34))}" if bare == source and _is_row(bare) else ""
@@ -259,9 +303,52 @@ def _of_joints(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
         yield Fault(f"{keyword}: {words}", *sheet.place_in(keyword.path, found.start()))
 
 
-def _apart(keyword: Keyword, bare: str, sheet: Sheet) -> str:
+_SLASH = re.compile(r"(?<=[^\W\d_]{3})(/)(?=[^\W\d_]{3})")
+_GLUED_MEANS = {"ANDNOT": "AND NOT", "ORNOT": "OR NOT", "AND/OR": "OR"}
+_GLUED = re.compile(rf"(?<!\S)(?:{'|'.join(_GLUED_MEANS)})(?!\S)")
+_LOOKALIKES = str.maketrans("АОNDТRΟΑΝΤ", "AONDTROANT")
+"""Capitals of Cyrillic and Greek that look like those of AND, OR and NOT."""
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFKC", word).translate(_LOOKALIKES)
+
+
+def _foreign(bare: str) -> re.Match[str] | None:
+    """Find an AND, OR or NOT that is typed in full-width letters, or in some of another alphabet."""
+    words = re.finditer(r"(?<!\S)[^\s()]+(?!\S)", bare)
+    return next((w for w in words if not w.group().isascii() and _plain(w.group()) in ("AND", "OR", "NOT")), None)
+
+
+def _of_lines(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
+    """Yield lines that go on from the one above although nothing joins them, and comments that are none."""
+    first, column = sheet.place(keyword.path)
+    last, _ = sheet.place_in(keyword.path, len(keyword.query.source))
+    head = sheet.lines[first - 1][column - 1 :]
+    block = head[:1] in ("|", ">")
+    before = "" if block else head.split(" #")[0].rstrip()
+    read = before
+    for number in range(first + 1, last + 1):
+        line = sheet.lines[number - 1]
+        text = line.strip()
+        at = number, len(line) - len(line.lstrip()) + 1
+        if block and text.startswith("#"):
+            yield Fault(f"{keyword}: behind > and | a # is no comment: its words are looked for; take it out", *at)
+        elif text and before and not _JOINED.search(f"{before}\n{text}") and read.count('"') % 2 == 0:
+            words = (
+                f"this line goes on from line {number - 1} and nothing joins the two: write OR or AND before it, or if "
+                "a keyword begins here, a dash"
+            )
+            yield Fault(f"{keyword}: {words}", *at)
+        before, read = text or before, f"{read} {text}"
+
+
+_JOINED = re.compile(r"(?:(?<![^\s(])(?:AND|OR|NOT)|[(+])\n|\n(?:(?:AND|OR)(?!\S)|\))")
+
+
+def _apart(keyword: Keyword, bare: str, sheet: Sheet, sign: str = "") -> str:
     """Say how the parts of a keyword are written."""
-    parts = [part.strip() for part in _PARTING.split(bare)]
+    parts = [part.strip() for part in (bare.split(sign) if sign else _PARTING.split(bare))]
     write = "write OR"
     if bare == keyword.query.source and _is_row(bare) and all(parts) and len(bare) <= 60:
         write = f"write {' OR '.join(parts)}"

@@ -59,10 +59,16 @@ def _zone(name: str) -> str:
 
 def _meant_zone(name: str) -> str:
     word = re.sub(r"[\s_]", "", name.lower())
-    for zone, words in _ZONES.items():
-        if word in words.split():
-            return zone
     known = available_timezones()
+    place = re.sub(r"(?:standard|daylight|summer)?time$", "", re.sub(r"^.*/", "", word)) or word
+    for one in dict.fromkeys((word, place)):
+        for zone, words in _ZONES.items():
+            if one in words.split():
+                return zone
+    if word.isdigit():
+        return ""
+    if "/" in name and (meant := nearest(place, [w for words in _ZONES.values() for w in words.split()], 90)):
+        return next(zone for zone, words in _ZONES.items() if meant in words.split())
     places = {zone.rpartition("/")[2].lower().replace("_", ""): zone for zone in sorted(known, reverse=True)}
     if word in places:
         return places[word]
@@ -73,6 +79,8 @@ def _meant_zone(name: str) -> str:
 
 def _address(url: str) -> str:
     begins = re.match(r"https?://", url, re.IGNORECASE)
+    if begins and len(re.findall(r"https?://", url)) > 1 and re.search(r"\s", url):
+        raise ValueError(f"{_shown(url)!r}: two addresses: write each as an entry of its own, behind a dash of its own")
     if begins and re.search(r"\s", url):
         raise ValueError(f"{_shown(url)!r} has a blank in it: take it out, or write %20 in its place")
     if begins and (port := re.match(r"[^/?#]*:(\d+)(?=[/?#]|$)", url[begins.end() :])) and int(port[1]) > 65535:
@@ -83,6 +91,8 @@ def _address(url: str) -> str:
     except ValueError:
         parts = urlsplit("")
     if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", url):
+        if url.startswith("mailto:"):
+            raise ValueError(f"{url!r} is a mail address: readers stand under digests: to:, feeds are web addresses")
         hint = f"; did you mean {meant}?" if (meant := _meant_address(_shown(url))) else ""
         raise ValueError(f"{_shown(url)!r} is not a web address; it must start with http:// or https://{hint}")
     if not _is_host(parts.hostname):
@@ -93,7 +103,7 @@ def _address(url: str) -> str:
 def _meant_address(url: str) -> str:
     """Return the address that was probably meant, where its beginning is all that is wrong."""
     plain = unicodedata.normalize("NFKC", url).replace("\\", "/").replace("。", ".").strip()
-    plain = re.sub(r"[\u200b-\u200f\u2060\ufeff]", "", plain)
+    plain = re.sub(r"[\u200b-\u200f\u2060\ufeff]", "", plain).strip("“”„‘’\"'<>《》")
     found = re.fullmatch(r"(?:([A-Za-z]{1,8}):?/{1,3}|//)?((?:[\w-]+\.)+[A-Za-z]{2,}(?::\d+)?(?:[/?#]\S*)?)", plain)
     if not found or (found[1] or "").lower() in ("ftp", "file", "mailto"):
         return ""

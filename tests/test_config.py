@@ -264,7 +264,7 @@ BROKEN = [
     ("- data center AND pause", "-", 26, 8, "the line is empty"),
     ("- data center AND pause", "- [data, center]", 26, 9, "a text is expected"),
     ("{en: Compute, zh: 算力}", "{fr: Calcul}", 24, 13, "'fr' is not one of 'en' or 'zh'"),
-    ("{en: Compute, zh: 算力}", "Compute", 24, 12, "keys are expected"),
+    ("{en: Compute, zh: 算力}", "Compute", 24, 12, 'write for which language it is: {en: "Compute"}'),
     ("feeds:\n", "retention: 1d\nfeeds:\n", 8, 12, "must be from 7d to 36500d"),
     # keywords: the place is that of the fault inside the keyword
     ("data center AND pause", "data center AND titel:pause", 26, 25, "did you mean title"),

@@ -29,6 +29,7 @@ from monitor.match.words import Near, Term, Words
 from monitor.text import read
 
 MAX_DISTANCE = 100
+MAX_SHOWN = 200
 FIELDS = ("title", "summary", "source", "lang", "sentence")
 
 
@@ -109,7 +110,7 @@ class _Source:
         for lexeme in _LEXEME.finditer(self.text):
             word = lexeme.group()
             if word == '"':
-                raise QueryError(f'{text}: a quotation mark is missing its partner (write "…")', lexeme.start())
+                raise QueryError(f'{_cut(text)}: a quotation mark is missing its partner (write "…")', lexeme.start())
             if before == "=":
                 raise QueryError("=: no space may follow; write =word", lexeme.start() - 1)
             if lexeme["inside"] is None:
@@ -255,6 +256,11 @@ def _side_by_side(tree: lucene.UnknownOperation, source: _Source) -> Node:
     if len(plain) > 1:
         before, after = _leaf(plain[0], -1), _leaf(plain[1], 0)
         at, words = source.offset(after.pos), f"put AND or OR before {str(after).strip()}"
+        if weight := re.search(r"\^(\d+)$", source.text[:at]):
+            if part := re.match(r",(\d+)", source.text[at:]):
+                raise QueryError(f"a weight has a point and no comma: write ^{weight[1]}.{part[1]}", at)
+            if source.text[at] in "%％":
+                raise QueryError(f"a weight is no share of a hundred: write ^{int(weight[1]) / 100:g}", at)
         if row := _quoted_row(before, after):
             end = at + len(str(after).strip())
             raise QueryError(f"{words}, or quote the row", at, source.quoted(source.offset(before.pos), end, row))
@@ -455,18 +461,23 @@ def _unsupported(tree: lucene.Item, source: _Source) -> tuple[str, int]:
     return f"{str(tree).strip()}: {what} cannot be used here{hint}", source.offset(tree.pos)
 
 
+def _cut(text: str) -> str:
+    """Return so much of a keyword as a line can show."""
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
+
+
 def _parse_fault(e: ParseError, source: _Source) -> tuple[str, int]:
-    text = source.text
-    bare = _unquoted(text)
+    text, bare = source.text, _unquoted(source.text)
+    shown = _cut(text)
     for mark, partner in ("()", ")("):
         if bare.count(mark) > bare.count(partner):
-            return f"{text}: a parenthesis is missing its partner", bare.rfind(mark)
+            return f"{shown}: a parenthesis is missing its partner", bare.rfind(mark)
     if field := re.search(r"\b(title|summary|source|lang|sentence):\s*(?:$|\)|(?:AND|OR)\b)", bare):
-        return f"{text}: something must follow {field[1]}:", field.start()
+        return f"{shown}: something must follow {field[1]}:", field.start()
     if hanging := re.search(r"\b(AND|OR|NOT)\s*\)*\s*$|\b(AND|OR|NOT)\s*\)", bare):
-        return f"{text}: something must follow {hanging.group().strip(' )')}", hanging.start()
+        return f"{shown}: something must follow {hanging.group().strip(' )')}", hanging.start()
     if leading := re.match(r"\s*(AND|OR)\b", bare):
-        return f"{text}: something must stand before AND or OR", leading.start(1)
+        return f"{shown}: something must stand before AND or OR", leading.start(1)
     position = re.search(r"position (\d+)", str(e))
     at = source.offset(int(position[1])) if position else len(text)
-    return f"{text}: cannot be read as a query from here: {text[at:] or 'something is missing'}", at
+    return f"{shown}: cannot be read as a query from here: {_cut(text[at:]) or 'something is missing'}", at
