@@ -171,7 +171,7 @@ def _poll(settings: Settings, store: Store, due: Due) -> list[Outcome]:
 
     gc.freeze()  # the keywords stay to the end: the collector need not go through them again and again
 
-    with _progress("polling") as step:
+    with _progress("polling", len(due)) as step:
         store.meet_digests([plan.name for plan in settings.digests], _now(), FIRST_EDITION)
         return poll(settings, store, _now, advise=lambda: _second(settings), due=due, tell=lambda outcome: step())
 

@@ -86,7 +86,7 @@ ENGLISH: Mapping[str, Label] = {
     "reads_like": "No keyword; reads like",
     "how_wrong": "Is one wrong, or under the wrong heading? Tell us by its number (#).",
     "more": "More",
-    "outlets": ("{n} outlet", "{n} outlets"),
+    "outlets": ("{n} outlet", "{n} outlets in all"),
     "outlets_tail": (" ({n} outlet)", " ({n} outlets)"),
     "held": ("+{n} more story, not shown here", "+{n} more stories, not shown here"),
     "updates": "Updates to earlier stories",
