@@ -88,6 +88,8 @@ def opened(path: Path, raw: bytes) -> tuple[Settings, Sheet]:
     faults += sheet.twice
     if not isinstance(sheet.tree, CommentedMap):
         raise ConfigError(str(path), (*faults, Fault(_no_keys(sheet.tree), 1, 1)))
+    if lost := _headless_themes(sheet.tree):
+        faults.append(Fault("themes: is missing: write it above this line, at the left edge", *lost))
     _look_into_misspelt(sheet.tree)
     try:
         parsed = FilePart.model_validate(sheet.tree)
@@ -131,6 +133,25 @@ def _survey(path: Path, text: str) -> tuple[Sheet, list[Fault]]:
 
 
 _MOST_LOST = 3  # each takes as long as the whole file to read
+
+
+def _headless_themes(tree: CommentedMap) -> tuple[int, int] | None:
+    """Let themes that stand under coverage stand under themes, where that line is gone; return where they begin."""
+    coverage = tree.get("coverage")
+    if "themes" in tree or not isinstance(coverage, CommentedMap):
+        return None
+    names = [name for name, part in coverage.items() if isinstance(part, CommentedMap) and "keywords" in part]
+    if not names or not all(name in coverage.lc.data for name in names):
+        return None
+    line, column = coverage.lc.data[names[0]][:2]
+    themes = CommentedMap()
+    for name in names:
+        themes[name] = coverage[name]
+        themes.lc.add_kv_line_col(name, coverage.lc.data[name])
+        del coverage[name]
+    tree["themes"] = themes
+    tree.lc.add_kv_line_col("themes", [line, 0, line, column])
+    return line + 1, 1
 
 
 def _look_into_misspelt(tree: CommentedMap) -> None:

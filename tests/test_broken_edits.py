@@ -201,6 +201,7 @@ FAULTS = [
     Slip("https://example.com/rss", "example.com/rss", 19, 5, "did you mean https://example.com/rss?"),
     Slip("https://example.com/rss", "htps//example.com/rss", 19, 5, "did you mean https://example.com/rss?"),
     Slip("every: 30m", "every: 30", 23, 12, "did you mean 30m?"),
+    Slip("themes:\n  compute", "  compute", 36, 1, "themes: is missing: write it above this line, at the left edge"),
     # --- from chats, web pages and other programs
     Slip("polling:", "```yaml\npolling:", 14, 1, "belongs to no file: delete it"),
     Slip(
