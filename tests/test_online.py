@@ -386,7 +386,8 @@ def test_check_online_prints_a_table_and_stores_nothing(shell: Shell) -> None:
     shell.write(config_text([server.url("/one.xml"), server.url("/moved"), server.url("/gone")]))
     done = shell("check", "--online", MONITOR_DATA="nowhere/at/all")
     assert done.returncode == 1
-    _, heads, first, second, third, total = done.stdout.splitlines()
+    _, digest, heads, first, second, third, total = done.stdout.splitlines()
+    assert digest == "morning: at 07:30 UTC, to you@example.test"
     assert heads.split("\t") == [
         "feed", "answer", "format", "items", "hits", "newest (UTC)", "age", "encoding", "KB", "s", "failure",
     ]  # fmt: skip
