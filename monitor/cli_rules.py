@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from monitor.again import Rematch
     from monitor.backtest import Side
     from monitor.backtest_report import Line, Look
+    from monitor.changes import Change
     from monitor.explain import Mark
     from monitor.match.blend import Second
     from monitor.model import Item, Label, Verdict
@@ -93,9 +94,25 @@ def check(
         )
         for plan in used.digests:
             print(f"{plan.name}: {_times(plan.cron)} {plan.timezone}, to {', '.join(plan.to)}")
+        if differs := _beside_the_worker(used, raw):
+            print("unlike what the worker took up last:")
+            for change in differs:
+                print(f"  {change}")
     status = _ask_feeds(used) if online else 0
     if wrong or status:
         raise typer.Exit(1 if wrong else status)
+
+
+def _beside_the_worker(used: Settings, raw: bytes) -> Sequence[Change]:
+    """Return what an edit changed; nothing where no worker ever ran with this data folder. Writes nothing."""
+    from monitor import changes, config, lastgood
+
+    copy = lastgood.place(Paths.data)
+    try:
+        kept = copy.read_bytes()
+        return changes.changes(config.understood(copy, kept), used) if kept != raw else ()
+    except (OSError, ConfigError):
+        return ()
 
 
 def _times(cron: str) -> str:

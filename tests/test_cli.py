@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor import lastgood
 from monitor.locks import hold
 from monitor.model import State
 from tests.builders import ROOT, config_text, feed_document
@@ -264,6 +265,27 @@ def test_a_mistake_is_one_readable_line(
     done = shell(*words, **environ)
     assert done.returncode == status
     assert line in done.stderr
+
+
+def test_check_says_what_an_edit_changed(shell: Shell) -> None:
+    """Beside what the worker took up last, so that a section that lost its head is seen; nothing where none ran."""
+    first = (
+        (shell.folder / "feeds.yaml")
+        .read_text("utf-8")
+        .replace("  not: [Tesla Optimus]", "  not:\n    - Tesla Optimus")
+    )
+    first = first.replace("  not:", "  relations:\n    - deal\n  not:")
+    shell.write(first)
+    assert "unlike" not in shell("check").stdout
+    (shell.folder / "data").mkdir()
+    lastgood.keep(first.encode(), shell.folder / "data")
+    assert "unlike" not in shell("check").stdout
+    shell.write(first.replace("  not:\n", ""))
+    assert shell("check").stdout.splitlines()[2:] == [
+        "unlike what the worker took up last:",
+        "  coverage.not removed: Tesla Optimus",
+        "  coverage.relations added: Tesla Optimus",
+    ]
 
 
 @pytest.mark.parametrize("words", [(), ("feeds",)])
