@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple
 
+from monitor.errors import clipped
 from monitor.match.blend import Second
 from monitor.match.opinion import COVERAGE
 from monitor.match.rules import Rules
@@ -248,7 +249,7 @@ def reasons(item: Item, was: Verdict, now: Verdict, old: Side, new: Side) -> lis
         told = list(_named(item, fresh, "changed in"))
     else:
         told = [*_named(item, more or fresh, "new in"), *_named(item, less or gone, "gone from")]
-    short = [_cut(reason) for reason in _coverage_reasons(was, now, new, told=bool(told))]
+    short = [clipped(reason, LONGEST_REASON) for reason in _coverage_reasons(was, now, new, told=bool(told))]
     return told + short + list(_theme_reasons(was, now, old, new, names))
 
 
@@ -284,10 +285,6 @@ def _shortly(item: Item, keyword: str, spans: Sequence[Span]) -> str:
         return keyword
     words = [str(getattr(item, field))[start:end] for field, start, end in spans]
     return ", ".join(dict.fromkeys(words))
-
-
-def _cut(reason: str) -> str:
-    return reason if len(reason) <= LONGEST_REASON else f"{reason[: LONGEST_REASON - 1]}…"
 
 
 def where(clause: str, names: Mapping[str, str]) -> str:

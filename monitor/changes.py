@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from monitor.errors import without_credentials
+from monitor.errors import clipped, without_credentials
 from monitor.match.query import Query
 from monitor.match.rules import Rules
 from monitor.model import Feed
@@ -29,7 +29,7 @@ class Change:
     names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        said = [name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…" for name in self.names[:MOST]]
+        said = [clipped(name, LONGEST) for name in self.names[:MOST]]
         more = [f"and {len(self.names) - MOST} more"] if len(self.names) > MOST else []
         return f"{self.what}: {', '.join([*said, *more])}" if said else self.what
 

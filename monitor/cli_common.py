@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -90,6 +91,12 @@ def fault(message: str) -> ConfigError:
 def say(line: str) -> None:
     """Tell the person, beside the results."""
     print(line, file=sys.stderr)
+
+
+def when(cron: str) -> str:
+    """Return a crontab line as a time of day, where it is no more than that."""
+    daily = re.fullmatch(r"(\d+) (\d+) \* \* \*", cron)
+    return f"at {int(daily[2]):02}:{int(daily[1]):02}" if daily else f"cron {cron}"
 
 
 def in_colours() -> bool:

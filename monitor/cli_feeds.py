@@ -61,9 +61,10 @@ def feeds_list() -> None:
     from rich.console import Console
     from rich.text import Text
 
+    console = Console()
     for name, _, _, _, remark, _ in rows:
         if remark:
-            Console().print(Text(f"{name}: {remark}"))
+            console.print(Text(f"{name}: {remark}"))
 
 
 def _in_words(trouble: FeedTrouble) -> str:

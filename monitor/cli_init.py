@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from monitor.cli_common import say
+from monitor.cli_common import say, when
 from monitor.errors import MonitorError
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def init(
     fresh = start.CONFIG in begun.written
     plan = config.load(place).digests[0] if fresh else None
     if plan:
-        hour = f"{int(plan.cron.split()[1]):02}:{int(plan.cron.split()[0]):02}"
-        print(f"digest:  {plan.name}, to {', '.join(plan.to)}, at {hour} {plan.timezone}, headings in {plan.language}")
+        at = f"{when(plan.cron)} {plan.timezone}"
+        print(f"digest:  {plan.name}, to {', '.join(plan.to)}, {at}, headings in {plan.language}")
     _say_what_next(folder, plan)
     _say_what_a_container_cannot_read(folder, begun.written)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from monitor.cli_common import (
     settings,
     since,
     warn_of_strangers,
+    when,
 )
 from monitor.errors import ConfigError, Fault, MonitorError, without_credentials
 
@@ -93,7 +93,7 @@ def check(
             f"second opinion: {used.second_opinion.mode}"
         )
         for plan in used.digests:
-            print(f"{plan.name}: {_times(plan.cron)} {plan.timezone}, to {', '.join(plan.to)}")
+            print(f"{plan.name}: {when(plan.cron)} {plan.timezone}, to {', '.join(plan.to)}")
         if differs := _beside_the_worker(used, raw):
             print("unlike what the worker took up last:")
             for change in differs:
@@ -113,12 +113,6 @@ def _beside_the_worker(used: Settings, raw: bytes) -> Sequence[Change]:
         return changes.changes(config.understood(copy, kept), used) if kept != raw else ()
     except (OSError, ConfigError):
         return ()
-
-
-def _times(cron: str) -> str:
-    """Return a crontab line as a time of day, where it is no more than that."""
-    daily = re.fullmatch(r"(\d+) (\d+) \* \* \*", cron)
-    return f"at {int(daily[2]):02}:{int(daily[1]):02}" if daily else f"cron {cron}"
 
 
 def _many(number: int, what: str) -> str:

@@ -23,6 +23,11 @@ def without_credentials(address: str) -> str:
     return re.sub(r"(?<=://)[^/?#\s]*@", "", address)
 
 
+def clipped(text: str, most: int) -> str:
+    """Return so much of a text as a line has room for: at most so many characters, the last a … where more follow."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 class MonitorError(Exception):
     """Base of the tree; `str()` is the line that a person reads, in which no address has its password."""
 

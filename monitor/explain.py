@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from monitor.errors import clipped
 from monitor.match.opinion import COVERAGE, RULES, SENSE, WORDS
 from monitor.match.rules import Rules
 from monitor.model import Evidence, Item, Verdict
@@ -14,6 +15,7 @@ Mark = Callable[[str, str], str]
 MOST_IN_TEXT, AROUND = 20, 80
 """Of an article's text: so many places at most, with so many characters on either side."""
 MAX_KEYWORD = 100
+"""So many characters of a keyword are enough to find it in feeds.yaml: some are twenty lines long."""
 VOICES = {RULES: "what the keywords found", WORDS: "the words", SENSE: "the sense"}
 BRACKETS = {"company": ("[", "]"), "theme": ("{", "}"), "sign": ("<", ">")}
 
@@ -122,14 +124,9 @@ def _themes(item: Item, verdict: Verdict, rules: Rules) -> Iterator[str]:
         yield f"  theme {theme.name}: {scores[theme.name]:g} points, {theme.threshold:g} needed"
         for keyword, field in found:
             words = _words(item, verdict, clause, keyword, field)
-            yield f"    {words} in the {field}, by {_cut(keyword)}"
+            yield f"    {words} in the {field}, by {clipped(keyword, MAX_KEYWORD)}"
         if unmade := _words(item, verdict, f"unmade.{theme.name}"):
             yield f"    taken away by {unmade}, under not:"
-
-
-def _cut(keyword: str) -> str:
-    """Return so much of a keyword as it takes to find it in feeds.yaml: some are twenty lines long."""
-    return keyword if len(keyword) <= MAX_KEYWORD else f"{keyword[: MAX_KEYWORD - 1]}…"
 
 
 def _words(item: Item, verdict: Verdict, clause: str, keyword: str = "", field: str = "") -> str:

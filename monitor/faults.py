@@ -21,7 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.reader import ReaderError
 
 from monitor import grammar
-from monitor.errors import ConfigError, Fault, QueryError, without_credentials
+from monitor.errors import ConfigError, Fault, QueryError, clipped, without_credentials
 
 Step = str | int
 Keys = Callable[[Sequence[Step]], Iterable[str]]
@@ -346,9 +346,7 @@ def faults_of(e: ValidationError, sheet: Sheet, keys: Keys, homes: Homes) -> Ite
     misspelt |= {
         (*error["loc"][:-1], "url")
         for error in errors
-        if error["type"] == "extra_forbidden"
-        and isinstance(error["input"], str)
-        and re.match("https?://", error["input"])
+        if error["type"] == "extra_forbidden" and _is_address(error["input"])
     }
     for error in errors:
         if error["loc"] in unknown or (error["type"] == "missing" and error["loc"] in misspelt):
@@ -414,7 +412,7 @@ def _in_words(error: Mapping[str, Any], path: Sequence[Step], keys: Keys, homes:
     match error["type"]:
         case "extra_forbidden":
             key, value = str(path[-1]), error["input"]
-            if path[0] == "feeds" and isinstance(value, str) and re.match("https?://", value):
+            if path[0] == "feeds" and _is_address(value):
                 named_so = f"{{name: {key}, url: {without_credentials(value)}}}"
                 return f"{where}: unknown key; to give an address a name write {named_so}"
             if path[0] == "feeds" and re.search("[&=/?]", key):
@@ -474,7 +472,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, (list, tuple, set)):
         return "a list"
     if isinstance(value, str):
-        return repr(str(value) if len(value) <= 80 else f"{value[:79]}…")
+        return repr(clipped(str(value), 80))
     if isinstance(value, bool):
         return str(value).lower()
     return reprlib.repr(value) if isinstance(value, (int, float)) else str(value)[:80]
@@ -540,6 +538,10 @@ def _quote_hint(value: Any) -> str:
             return f"; a colon followed by a space makes a key: put the whole in quotes: '{key}: {rest}'"
         return "; a colon followed by a space makes a key: put the whole in quotes"
     return ""
+
+
+def _is_address(value: Any) -> bool:
+    return isinstance(value, str) and re.match("https?://", value) is not None
 
 
 def _number_hint(value: Any) -> str:

@@ -34,7 +34,7 @@ _TAB_INDENT = re.compile(r"^ *(\t)\s*[^\s#]")
 _CONFLICT = re.compile(r"^(<{7}|={7}|>{7}|\|{7})(?: .*)?$")
 _FENCE = re.compile(r"^\s*(?:`{3,}|~{3,})\s*\w*\s*$")
 _LINKED = re.compile(r"^\s*- (\[([^\[\]]+)\]\((https?://[^()\s]+)\))")
-_WIDE_BRACKETS = {"｛": "{", "｝": "}", "［": "[", "］": "]", "【": "[", "】": "]", "「": "[", "」": "]"}
+_WIDE_PAIRS = {"｛": ("{", "}"), "［": ("[", "]"), "【": ("[", "]"), "「": ("[", "]")}
 _WIDE_OPENING = re.compile(r"^[\s\-]*(?:[A-Za-z_][\w-]*:\s+)?([｛［【「])")
 _TIGHT_DASH = re.compile(r"^\s*-(?=[^\s\-])")
 _WIDE_DASH = re.compile(r"^\s*([－—–−•·●▪◦])\s*\S")
@@ -186,15 +186,10 @@ def _odd_sign(line: str, number: int) -> Fault | None:
     if wide := _WIDE_DASH.match(line):
         return Fault(f"this dash ({wide[1]}) is not the plain one: write - and a space", number, wide.start(1) + 1)
     if wide := _WIDE_OPENING.match(line):
-        words = (
-            f"{wide[1]} is a full-width bracket: write {_WIDE_BRACKETS[wide[1]]}, and {_closing(wide[1])} at the end"
-        )
+        opening, closing = _WIDE_PAIRS[wide[1]]
+        words = f"{wide[1]} is a full-width bracket: write {opening}, and {closing} at the end"
         return Fault(words, number, wide.start(1) + 1)
     return None
-
-
-def _closing(opening: str) -> str:
-    return {"{": "}", "[": "]"}[_WIDE_BRACKETS[opening]]
 
 
 def odd_indentation(character: str) -> str:
@@ -257,9 +252,8 @@ def _second_colon(said: Said, lines: Sequence[str], line: str, known: set[str]) 
             number,
             column,
         )
-    token = _token_before(lines, said.place)
-    if isinstance(token, ScalarToken) and token.style in ("'", '"') and token.end_mark.line > token.start_mark.line:
-        return _unclosed((token.start_mark.line + 1, token.start_mark.column + 1), lines)
+    if fault := _runaway(_token_before(lines, said.place), lines):
+        return fault
     above = _above(lines, number)
     if not above:
         return None
@@ -334,12 +328,20 @@ def _quotes(said: Said, lines: Sequence[str], line: str, _: set[str]) -> Fault |
     token = _token_before(lines, said.place)
     if not isinstance(token, ScalarToken) or token.style not in ("'", '"'):
         return None
-    start = (token.start_mark.line + 1, token.start_mark.column + 1)
-    if token.end_mark.line > token.start_mark.line:
-        return _unclosed(start, lines)
+    if fault := _runaway(token, lines):
+        return fault
     if "got ':'" in said.problem:
         return None
     return _behind_quotes(token, lines)
+
+
+def _runaway(token: Any, lines: Sequence[str]) -> Fault | None:
+    """A quotation mark that one of a later line has closed."""
+    if not isinstance(token, ScalarToken) or token.style not in ("'", '"'):
+        return None
+    if token.end_mark.line == token.start_mark.line:
+        return None
+    return _unclosed((token.start_mark.line + 1, token.start_mark.column + 1), lines)
 
 
 def _unclosed(start: Place, lines: Sequence[str]) -> Fault:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from rapidfuzz import fuzz
 
 from monitor.config import try_title
-from monitor.errors import Fault, without_credentials
+from monitor.errors import Fault, clipped, without_credentials
 from monitor.faults import Sheet, named, nearest
 from monitor.feeds.guard import Guard
 from monitor.grammar import singly
@@ -98,7 +98,7 @@ def _short(query: Query) -> str:
 
 
 def _cut(source: str) -> str:
-    return source if len(source) <= 60 else f"{source[:59]}…"
+    return clipped(source, 60)
 
 
 # ---------------------------------------------------------------- feeds, digests
@@ -170,15 +170,13 @@ def _of_digests(settings: Settings, sheet: Sheet) -> Iterator[Fault]:
             hour = plan.cron.split()[1]
             words = f"an edition each minute: for one at the full hour write 0 in place of the first *: 0 {hour} …"
             yield Fault(f"digests.cron: {words}", *sheet.place(["digests", i, "cron"]))
-        for k, address in enumerate(plan.to):
-            domain = address.rpartition("@")[2]
-            if "." not in domain and domain != "localhost":
-                words = f"digests.to: {domain} has no dot, as hosts of one's own network may; is an ending missing?"
-                yield Fault(words, *sheet.place(["digests", i, "to", k]))
         seen: set[str] = set()
         for k, address in enumerate(plan.to):
+            domain, place = address.rpartition("@")[2], sheet.place(["digests", i, "to", k])
+            if "." not in domain and domain != "localhost":
+                words = f"digests.to: {domain} has no dot, as hosts of one's own network may; is an ending missing?"
+                yield Fault(words, *place)
             if address.casefold() in seen:
-                place = sheet.place(["digests", i, "to", k])
                 yield Fault(f"digests.to: {address} stands here twice, so it gets two mails: keep one of them", *place)
             seen.add(address.casefold())
         if not plan.themes and isinstance(sheet.at(["digests", i, "themes"]), list):
@@ -267,7 +265,9 @@ def _is_used(mark: str, sheet: Sheet) -> bool:
     return any(reference.search(re.sub(r"(^|\s)#.*", "", line)) for line in sheet.lines)
 
 
-_PARTING = re.compile(r"[，、；;|｜]|(?<!\d),|,(?!\d)|(?<!\S)(?:或者?|和|与|且|及|以及|并且)(?!\S)")
+_PARTING = re.compile(
+    r"[，、；;|｜]|(?<!\d),|,(?!\d)|(?<=[^\W\d_]{3})/(?=[^\W\d_]{3})|(?<!\S)(?:或者?|和|与|且|及|以及|并且)(?!\S)"
+)
 _BOTH = ("和", "与", "且", "及", "以及", "并且")
 _CAPITAL = re.compile(r"(?<!\S)(?:(?<=\S )(?:And|Or)(?= +\S)|Not(?= +\S))")
 
@@ -293,9 +293,6 @@ def _of_joints(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
             f"{keyword}: {found.group()} is a word to look for here: write {_GLUED_MEANS[found.group()]}",
             *sheet.place_in(keyword.path, found.start()),
         )
-    elif found := _SLASH.search(bare):
-        at = sheet.place_in(keyword.path, found.start(1))
-        yield Fault(f"{keyword}: / parts nothing here: {_apart(keyword, bare, sheet, '/')}", *at)
     elif found := _CAPITAL.search(bare):
         word = found.group()
         quoted = f": {singly(chr(34) + source + chr(34))}" if bare == source and _is_row(bare) else ""
@@ -303,7 +300,6 @@ def _of_joints(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
         yield Fault(f"{keyword}: {words}", *sheet.place_in(keyword.path, found.start()))
 
 
-_SLASH = re.compile(r"(?<=[^\W\d_]{3})(/)(?=[^\W\d_]{3})")
 _GLUED_MEANS = {"ANDNOT": "AND NOT", "ORNOT": "OR NOT", "AND/OR": "OR"}
 _GLUED = re.compile(rf"(?<!\S)(?:{'|'.join(_GLUED_MEANS)})(?!\S)")
 _LOOKALIKES = str.maketrans("АОNDТRΟΑΝΤ", "AONDTROANT")
@@ -346,9 +342,9 @@ def _of_lines(keyword: Keyword, sheet: Sheet) -> Iterator[Fault]:
 _JOINED = re.compile(r"(?:(?<![^\s(])(?:AND|OR|NOT)|[(+])\n|\n(?:(?:AND|OR)(?!\S)|\))")
 
 
-def _apart(keyword: Keyword, bare: str, sheet: Sheet, sign: str = "") -> str:
+def _apart(keyword: Keyword, bare: str, sheet: Sheet) -> str:
     """Say how the parts of a keyword are written."""
-    parts = [part.strip() for part in (bare.split(sign) if sign else _PARTING.split(bare))]
+    parts = [part.strip() for part in _PARTING.split(bare)]
     write = "write OR"
     if bare == keyword.query.source and _is_row(bare) and all(parts) and len(bare) <= 60:
         write = f"write {' OR '.join(parts)}"

@@ -45,6 +45,7 @@ _ZONES = {
     "UTC": "z zulu gmt+0 utc+0 +00:00 世界时",
 }
 """What people write for a time zone. CST is also a zone of North America."""
+_ZONE_OF = {word: zone for zone, words in _ZONES.items() for word in words.split()}
 
 
 def _zone(name: str) -> str:
@@ -59,16 +60,14 @@ def _zone(name: str) -> str:
 
 def _meant_zone(name: str) -> str:
     word = re.sub(r"[\s_]", "", name.lower())
-    known = available_timezones()
     place = re.sub(r"(?:standard|daylight|summer)?time$", "", re.sub(r"^.*/", "", word)) or word
-    for one in dict.fromkeys((word, place)):
-        for zone, words in _ZONES.items():
-            if one in words.split():
-                return zone
+    if zone := _ZONE_OF.get(word) or _ZONE_OF.get(place):
+        return zone
     if word.isdigit():
         return ""
-    if "/" in name and (meant := nearest(place, [w for words in _ZONES.values() for w in words.split()], 90)):
-        return next(zone for zone, words in _ZONES.items() if meant in words.split())
+    if "/" in name and (meant := nearest(place, _ZONE_OF, 90)):
+        return _ZONE_OF[meant]
+    known = available_timezones()
     places = {zone.rpartition("/")[2].lower().replace("_", ""): zone for zone in sorted(known, reverse=True)}
     if word in places:
         return places[word]

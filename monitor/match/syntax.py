@@ -23,13 +23,14 @@ with redirect_stderr(StringIO()):
 
 from rapidfuzz import process
 
-from monitor.errors import QueryError
+from monitor.errors import QueryError, clipped
 from monitor.match.query import And, Boost, InField, InSentence, Language, Node, Not, Or, Query, Source
 from monitor.match.words import Near, Term, Words
 from monitor.text import read
 
 MAX_DISTANCE = 100
 MAX_SHOWN = 200
+"""So many characters of a keyword stand in what is said of it."""
 FIELDS = ("title", "summary", "source", "lang", "sentence")
 
 
@@ -110,7 +111,9 @@ class _Source:
         for lexeme in _LEXEME.finditer(self.text):
             word = lexeme.group()
             if word == '"':
-                raise QueryError(f'{_cut(text)}: a quotation mark is missing its partner (write "…")', lexeme.start())
+                raise QueryError(
+                    f'{clipped(text, MAX_SHOWN)}: a quotation mark is missing its partner (write "…")', lexeme.start()
+                )
             if before == "=":
                 raise QueryError("=: no space may follow; write =word", lexeme.start() - 1)
             if lexeme["inside"] is None:
@@ -461,14 +464,9 @@ def _unsupported(tree: lucene.Item, source: _Source) -> tuple[str, int]:
     return f"{str(tree).strip()}: {what} cannot be used here{hint}", source.offset(tree.pos)
 
 
-def _cut(text: str) -> str:
-    """Return so much of a keyword as a line can show."""
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
-
-
 def _parse_fault(e: ParseError, source: _Source) -> tuple[str, int]:
     text, bare = source.text, _unquoted(source.text)
-    shown = _cut(text)
+    shown = clipped(text, MAX_SHOWN)
     for mark, partner in ("()", ")("):
         if bare.count(mark) > bare.count(partner):
             return f"{shown}: a parenthesis is missing its partner", bare.rfind(mark)
@@ -480,4 +478,7 @@ def _parse_fault(e: ParseError, source: _Source) -> tuple[str, int]:
         return f"{shown}: something must stand before AND or OR", leading.start(1)
     position = re.search(r"position (\d+)", str(e))
     at = source.offset(int(position[1])) if position else len(text)
-    return f"{shown}: cannot be read as a query from here: {_cut(text[at:]) or 'something is missing'}", at
+    return (
+        f"{shown}: cannot be read as a query from here: {clipped(text[at:], MAX_SHOWN) or 'something is missing'}",
+        at,
+    )
