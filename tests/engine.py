@@ -188,9 +188,23 @@ def merged(base: Any, override: Any) -> Any:
     return {**base, "services": services}
 
 
+def filled(text: str, environ: Mapping[str, str]) -> str:
+    """Fill in the variables of a compose file, as far as ours uses them: ${NAME:-if empty} and ${NAME:+if not}."""
+
+    def value(match: re.Match[str]) -> str:
+        given = environ.get(match[1], "")
+        return match[3] if (match[2] == "+") == bool(given) else given
+
+    return re.sub(r"\$\{(\w+):([-+])([^}]*)\}", value, text)
+
+
 def compose_faults(tree: Any, folder: Path | None = None) -> Iterator[str]:
     """Yield what is wrong with a compose file; whether its files are there, if it is known where it stands."""
     volumes = set(tree.get("volumes") or ())
+    secrets = {name: filled(secret["file"], {}) for name, secret in (tree.get("secrets") or {}).items()}
+    for name, file in secrets.items():
+        if folder and not (folder / file).exists():
+            yield f"secrets.{name}: {file} is not there"
     for name, service in tree["services"].items():
         yield from (f"services.{name}: {key} is not known" for key in set(service) - SERVICE_KEYS)
         if not ("image" in service or "build" in service):
@@ -200,6 +214,7 @@ def compose_faults(tree: Any, folder: Path | None = None) -> Iterator[str]:
             yield f"services.{name}: whose image is {image}?"
         if folder and "build" in service and not (folder / str(service["build"]) / "Dockerfile").exists():
             yield f"services.{name}: no Dockerfile in {service['build']}"
+        yield from (f"services.{name}: no secret {s}" for s in service.get("secrets", ()) if s not in secrets)
         for mount in service.get("volumes", ()):
             source = mount.split(":")[0]
             if folder and source.startswith((".", "/")) and not (folder / source).exists():

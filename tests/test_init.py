@@ -23,6 +23,7 @@ from monitor import config, environment, resources, start
 from monitor.errors import MonitorError
 from monitor.start import Begun, Wishes
 from tests.builders import ROOT, TEMPLATES, feed_document
+from tests.engine import filled
 from tests.feedserver import FeedServer
 from tests.test_cli import NEWS
 
@@ -279,8 +280,24 @@ def test_compose_fits_the_image() -> None:
         True, ["/tmp"], ["ALL"], "unless-stopped",
     )  # fmt: skip
     assert found["env_file"] == [{"path": ".env", "required": False}]
-    secret = YAML(typ="safe").load(re.sub(r"(?m)^( *)# ((?:  )*(?:secrets:|smtp-password:|file:).*)$", r"\1\2", text))
-    assert secret["services"]["monitor"]["secrets"] == list(secret["secrets"]) == ["smtp-password"]
+
+
+@pytest.mark.parametrize(
+    ("named", "mounted", "told"),
+    [("", "/dev/null", ""), ("./smtp-password", "./smtp-password", "/run/secrets/smtp-password")],
+)
+def test_a_password_in_a_file_is_a_secret_of_the_container(
+    named: str, mounted: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one that .env names; where it names none, nothing is asked of anybody, and the worker takes no notice."""
+    text = filled((ROOT / "compose.yaml").read_text("utf-8"), {"MONITOR_SMTP_PASSWORD_FILE": named})
+    assert YAML(typ="safe").load(text)["secrets"] == {"smtp-password": {"file": mounted}}
+    found = service(text)
+    assert found["secrets"] == ["smtp-password"]
+    assert (found["environment"]["MONITOR_SMTP_PASSWORD_FILE"] or "") == told
+    if not named:
+        monkeypatch.setenv("MONITOR_SMTP_PASSWORD_FILE", told)
+        assert environment.mail_settings().password == ""
 
 
 def test_the_sample_of_the_environment_names_settings_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
