@@ -297,7 +297,7 @@ def _preview(name: str, out: Path, *, sample: bool, watch: bool) -> None:
             known = _database() if _database().exists() else Path(":memory:")
             with Store(known) as store:
                 hits = _hits_now(settings, plan, store)
-                edition = worker.make_edition(settings, plan, store, _now(), hits=hits)
+                edition, _, _ = worker.next_edition(settings, plan, store, _now(), hits=hits)
         edition, rendered, frame = press.typeset(edition, desk)
         page, mail = showing.write_edition(edition, rendered, frame, out, "sample" if sample else plan.name)
         print(f"{plan.name}: {_told(edition)}: {rendered.subject}")
@@ -325,6 +325,9 @@ def _write_again(number: int, out: Path) -> None:
 
     with _existing_store() as store:
         kept = store.kept_edition(number)
+        other = store.stood_in_for(number)
+    if kept is None and other:
+        raise MonitorError(f"{number}: reached nobody; what it told is in edition {other} (--again {other})")
     if kept is None:
         raise MonitorError(f"{number}: no edition of this number was mailed; `monitor editions` lists them")
     (page, mail), said = showing.write_again(kept, out)

@@ -190,6 +190,21 @@ def m008_search(db: Database) -> None:
     make_index(db.conn)
 
 
+@migrations()
+def m009_merged_deliveries(db: Database) -> None:
+    """Create what is needed to tell in the next mail what a recipient did not get."""
+    deliveries = _table(db, "deliveries")
+    deliveries.add_column("merged_into", int)
+    deliveries.add_column("content", int, not_null_default=0)
+    # Before, only the words told what was refused: an address at RCPT, a mail after two days, or the message itself.
+    db.execute("UPDATE deliveries SET content = 1 WHERE state = 'refused' AND detail LIKE 'the message:%'")
+    deliveries.create_index(["merged_into"])
+    deliveries.create_index(["message_id"])
+    _table(db, "messages").add_column("kept", bytes)
+    _table(db, "messages").create_index(["edition_id"])
+    _table(db, "editions").add_column("merged_into", int)
+
+
 def can_search(connection: sqlite3.Connection) -> bool:
     """Tell whether this SQLite was built with FTS5."""
     return bool(connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchone())

@@ -408,6 +408,11 @@ class DigestPlan:
     themes: tuple[str, ...] = ()
     empty: str = "skip"
 
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Whom it goes to, each once."""
+        return tuple(dict.fromkeys(self.to))
+
 
 @dataclass(frozen=True, slots=True)
 class ToldStory:
@@ -540,7 +545,8 @@ class Edition:
     `reports` counts those of all new stories that nobody doubts, shown or left out by a cap. `passed` are items that
     this edition settles without showing them (repeats of told addresses, themes that this digest leaves out, what a cap
     left out): they are never candidates again. Of each story `most_outlets` are named and linked, the rest is counted.
-    `unasked` feeds were never polled.
+    `unasked` feeds were never polled. `merges` are the numbers of earlier editions that reached nobody: this one tells
+    what they told.
     """
 
     plan: DigestPlan
@@ -558,6 +564,7 @@ class Edition:
     remarks: tuple[FeedTrouble, ...] = ()
     most_outlets: int = 12
     unasked: int = 0
+    merges: tuple[int, ...] = ()
 
     @property
     def total(self) -> int:
@@ -641,7 +648,10 @@ class MailedEdition:
 
 @dataclass(frozen=True, slots=True)
 class KeptEdition:
-    """An edition that was mailed, as it was frozen. `edition` and `frame` are None where an early version froze it."""
+    """An edition that was mailed, as it was frozen. `edition` and `frame` are None where an early version froze it.
+
+    `own` are the editions of those messages, by their Message-ID, that hold more for readers who had missed some.
+    """
 
     id: int
     digest: str
@@ -650,6 +660,7 @@ class KeptEdition:
     messages: tuple[Message, ...]
     edition: Edition | None
     frame: Frame | None
+    own: Mapping[str, Edition] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -690,8 +701,9 @@ class Message:
 class State(StrEnum):
     """Where a delivery stands.
 
-    pending → sending → sent | unknown | refused. `unknown`: the connection was lost when the
-    server may already have had the whole message (RFC 1047); it is sent again, unchanged.
+    pending → sending → sent | unknown | refused | merged. `unknown`: the connection was lost when the
+    server may already have had the whole message (RFC 1047); it is sent again, unchanged. `merged`: it certainly did
+    not arrive and is not sent any more, for the next mail to this recipient holds what it held.
     """
 
     PENDING = "pending"
@@ -699,6 +711,7 @@ class State(StrEnum):
     SENT = "sent"
     UNKNOWN = "unknown"
     REFUSED = "refused"
+    MERGED = "merged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -715,10 +728,25 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """How one attempt ended: the state it leads to, and what the server or the disk said."""
+    """How one attempt ended: the state it leads to, and what the server or the disk said.
+
+    `content`: what was refused is the message itself, not whom it goes to; another that holds the same would be, too.
+    `asked` is false where nobody was asked, because the one before had failed in a way that speaks for all.
+    """
 
     state: State
     detail: str
+    content: bool = False
+    asked: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What a recipient certainly did not get: the deliveries that failed, and the editions that they told."""
+
+    recipient: str
+    deliveries: tuple[int, ...]
+    editions: frozenset[int]
 
 
 # ---------------------------------------------------------------- worker: what a poll did

@@ -6,7 +6,7 @@ and the mail says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -133,8 +133,10 @@ def note_templates(store: Store, fault: TemplateError | None, now: datetime) -> 
         log.error("templates rejected", reason=str(fault))
 
 
-def make_messages(edition: Edition, rendered: Rendered, frame: Frame, token: str) -> list[Message]:
-    """Make one finished mail for each recipient; `token` makes their Message-IDs unique, for ever."""
+def make_messages(
+    edition: Edition, rendered: Rendered, frame: Frame, token: str, recipients: Sequence[str] | None = None
+) -> list[Message]:
+    """Make one finished mail for each recipient, or for some; `token` makes their Message-IDs unique, for ever."""
     stamp = edition.until.strftime("%Y%m%dT%H%M%S")
     return [
         _message(
@@ -144,7 +146,8 @@ def make_messages(edition: Edition, rendered: Rendered, frame: Frame, token: str
             recipient,
             make_message_id(f"{edition.plan.name}.{stamp}.{token}.{number}", frame.sender),
         )
-        for number, recipient in enumerate(dict.fromkeys(edition.plan.to), 1)
+        for number, recipient in enumerate(edition.plan.recipients, 1)
+        if recipients is None or recipient in recipients
     ]
 
 
@@ -168,5 +171,15 @@ def make_again(kept: KeptEdition) -> list[Message]:
     """
     if kept.edition is None or kept.frame is None:
         return []
-    rendered = render_edition(kept.edition, kept.frame)
-    return [_message(kept.edition, rendered, kept.frame, m.recipient, m.message_id) for m in kept.messages]
+    rendered = {"": render_edition(kept.edition, kept.frame)}
+    rendered |= {name: render_edition(own, kept.frame) for name, own in kept.own.items()}
+    return [
+        _message(
+            kept.own.get(m.message_id, kept.edition),
+            rendered.get(m.message_id, rendered[""]),
+            kept.frame,
+            m.recipient,
+            m.message_id,
+        )
+        for m in kept.messages
+    ]

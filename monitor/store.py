@@ -12,7 +12,7 @@ import re
 import sqlite3
 import time
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -38,6 +38,7 @@ from monitor.model import (
     Label,
     MailedEdition,
     Message,
+    Owed,
     PastEdition,
     Receipt,
     State,
@@ -56,6 +57,8 @@ FIRST_EDITION = timedelta(hours=24)
 """How far back the first edition of a digest reaches."""
 CLOCK_SLACK = timedelta(hours=1)
 """What lies further ahead than this was written by a clock that was wrong."""
+OWED_FOR = timedelta(days=8)
+"""A mail that was given up is made good by the next one for so long: then a weekly digest has had its turn."""
 YOUNG = timedelta(days=7)
 """How long after it was first seen an item can still become news by an edit of its words."""
 
@@ -68,6 +71,7 @@ MIGRATIONS = (
     "m006_manners_and_conditions",
     "m007_edits",
     "m008_search",
+    "m009_merged_deliveries",
 )
 """What `monitor.migrations` holds, in order: a database that has had all of them is opened without it."""
 
@@ -511,27 +515,29 @@ class Store:
         )
         return self._judged(rows)
 
-    def told_links(self, digest: str, links: Iterable[str]) -> set[str]:
-        """Return those of `links` that this digest has shown already, however long ago."""
+    def told_links(self, digest: str, links: Iterable[str], apart_from: Collection[int] = ()) -> set[str]:
+        """Return those of `links` that this digest has shown already, however long ago; not in these editions."""
         shown = (
             "SELECT DISTINCT items.link FROM items JOIN told ON told.item_id = items.id"
             " WHERE items.link IN ({}) AND told.digest = ? AND told.story_id IS NOT NULL"
+            " AND told.edition_id NOT IN (SELECT value FROM json_each(?))"
         )
-        return {row["link"] for row in self._rows_of(shown, sorted(set(links) - {""}), digest)}
+        links = sorted(set(links) - {""})
+        return {row["link"] for row in self._rows_of(shown, links, digest, _numbers(apart_from))}
 
-    def recent_stories(self, digest: str, since: datetime) -> list[ToldStory]:
-        """Return the stories that this digest told or took up again after `since`, each with all its reports so far."""
-        alive = "(SELECT coalesce(continues, id) FROM stories WHERE digest = :d AND told > :since)"
-        stories = self._rows(
-            f"SELECT * FROM stories WHERE id IN {alive} ORDER BY id",  # noqa: S608 (fixed text)
-            {"d": digest, "since": _iso(since)},
-        )
+    def recent_stories(self, digest: str, since: datetime, apart_from: Collection[int] = ()) -> list[ToldStory]:
+        """Return the stories that this digest told or took up again after `since`, each with all its reports so far.
+
+        As if it had never made the editions `apart_from`.
+        """
+        values = {"d": digest, "since": _iso(since), "apart": _numbers(apart_from)}
+        stories = self._rows(f"{_STORIES} SELECT * FROM alive ORDER BY id", values)  # noqa: S608 (fixed text)
         reports: dict[int, list[dict[str, Any]]] = {row["id"]: [] for row in stories}
         for report in self._rows(
-            "SELECT coalesce(s.continues, s.id) AS story, items.* FROM stories s JOIN told ON told.story_id = s.id"  # noqa: S608
-            " JOIN items ON items.id = told.item_id WHERE s.digest = :d"
-            f" AND coalesce(s.continues, s.id) IN {alive} ORDER BY items.published, items.id",
-            {"d": digest, "since": _iso(since)},
+            f"{_STORIES} SELECT root AS story, items.* FROM some JOIN told ON told.story_id = some.id"  # noqa: S608
+            " JOIN items ON items.id = told.item_id WHERE root IN (SELECT id FROM alive)"
+            " ORDER BY items.published, items.id",
+            values,
         ):
             reports[report["story"]].append(report)
         return [_told_story(row, reports[row["id"]]) for row in stories]
@@ -540,7 +546,8 @@ class Store:
         """Return the editions of this digest after `since`, with the number of new stories they had of each theme."""
         found = []
         for row in self._rows(
-            "SELECT id, since, until, counts FROM editions WHERE digest = ? AND until > ? ORDER BY until, id",
+            "SELECT id, since, until, counts FROM editions WHERE digest = ? AND until > ? AND merged_into IS NULL"
+            " ORDER BY until, id",
             (digest, _iso(since)),
         ):
             counts: dict[str, int] = json.loads(row["counts"] or "{}")
@@ -567,13 +574,21 @@ class Store:
         return number
 
     def freeze(
-        self, edition: Edition, messages: Sequence[Message], frame: Frame | None = None, reach: int | None = None
+        self,
+        edition: Edition,
+        messages: Sequence[Message],
+        frame: Frame | None = None,
+        reach: int | None = None,
+        *,
+        owed: Sequence[Owed] = (),
+        own: Mapping[str, Edition] | None = None,
     ) -> bool:
         """Write an edition, what it told and its finished mails in one transaction.
 
         `reach` is the number of the last item when it was made, now unless said. With the `frame` it was rendered in,
-        a mailed edition can be rendered again. Return False, and write nothing, when this slot of the digest was
-        frozen before.
+        a mailed edition can be rendered again. What is `owed` to recipients is in these messages: their earlier ones
+        are not sent any more. `own` are the editions of those that hold more than `edition`, by recipient. Return
+        False, and write nothing, when this slot of the digest was frozen before.
         """
         with self._write():
             edition_id = self._insert_edition(edition, messages, frame if messages else None)
@@ -583,13 +598,60 @@ class Store:
                 "UPDATE editions SET last_item = coalesce(?, (SELECT max(id) FROM items), 0) WHERE id = ?",
                 (reach, edition_id),
             )
+            self._stand_in(edition, edition_id)
             for position, story in enumerate(edition.stories + edition.updates):
                 story_id = self._insert_story(edition, edition_id, position, story)
                 self._settle_items(edition, edition_id, [r.id for r in story.reports], story_id)
             self._settle_items(edition, edition_id, edition.passed, None)
-            for message in messages:
-                self._insert_message(edition_id, message, edition.until)
+            numbers = {
+                message.recipient: self._insert_message(
+                    edition_id, message, edition.until, (own or {}).get(message.recipient)
+                )
+                for message in messages
+            }
+            for one in owed:
+                self._merge(one, numbers[one.recipient], edition_id, edition.until)
         return True
+
+    def _stand_in(self, edition: Edition, edition_id: int) -> None:
+        """Put an edition in the place of those that it merges: nobody received them, so they have told nothing."""
+        merged = _numbers(edition.merges)
+        these = "IN (SELECT value FROM json_each(?))"
+        told = [report.id for story in edition.stories + edition.updates for report in story.reports]
+        self._conn.executemany(
+            f"DELETE FROM told WHERE digest = ? AND item_id = ? AND edition_id {these}",  # noqa: S608 (fixed text)
+            [(edition.plan.name, item_id, merged) for item_id in (*told, *edition.passed)],
+        )
+        # What they told and this one does not stays settled: its text is forgotten by now, or it is no hit any more.
+        self._run(
+            f"UPDATE told SET edition_id = ?, story_id = NULL WHERE edition_id {these}",  # noqa: S608
+            (edition_id, merged),
+        )
+        self._run(
+            f"UPDATE stories SET continues = NULL WHERE continues IN (SELECT id FROM stories WHERE edition_id {these})",  # noqa: S608
+            (merged,),
+        )
+        self._run(f"DELETE FROM stories WHERE edition_id {these}", (merged,))  # noqa: S608
+        self._run(
+            f"UPDATE editions SET merged_into = ?, messages = 0 WHERE id {these} OR merged_into {these}",  # noqa: S608
+            (edition_id, merged, merged),
+        )
+
+    def _merge(self, owed: Owed, message_id: int, edition_id: int, now: datetime) -> None:
+        """Let deliveries end whose news another message holds.
+
+        They are as `owed` found them, for its caller holds the delivery lock; if not, nothing of all this is written:
+        what somebody may have received must not be told twice.
+        """
+        said = f"not sent any more: what it held is in edition {edition_id}"
+        changed = self._run(
+            "UPDATE deliveries SET state = ?, next_try = NULL, merged_into = ?, updated = ?,"  # noqa: S608 (fixed text)
+            " detail = ? || CASE detail WHEN '' THEN '' ELSE '; the last answer: ' || detail END"
+            f" WHERE id IN (SELECT value FROM json_each(?)) AND {_NOT_RECEIVED}",
+            (State.MERGED, message_id, _iso(now), said, _numbers(owed.deliveries)),
+        )
+        if changed != len(owed.deliveries):
+            raise StoreError(f"{self.path}: deliveries to {owed.recipient} changed while an edition was made")
 
     def _insert_edition(self, edition: Edition, messages: Sequence[Message], frame: Frame | None) -> int | None:
         cursor = self._conn.execute(
@@ -645,7 +707,7 @@ class Store:
         if not rows:
             return None
         [row] = rows
-        messages = self._rows("SELECT * FROM messages WHERE edition_id = ? ORDER BY id", (number,))
+        messages = self._rows("SELECT * FROM messages WHERE edition_id = ? ORDER BY kept IS NOT NULL, id", (number,))
         known = row["kept"] is not None and row["files"] is not None
         return KeptEdition(
             number,
@@ -655,7 +717,13 @@ class Store:
             tuple(Message(m["message_id"], m["sender"], m["recipient"], m["subject"], m["raw"]) for m in messages),
             _from_json(zlib.decompress(row["kept"])) if known else None,
             Frame(_templates(row["files"]), *json.loads(row["frame"])) if known else None,
+            {m["message_id"]: _from_json(zlib.decompress(m["kept"])) for m in messages if m["kept"] is not None},
         )
+
+    def stood_in_for(self, number: int) -> int | None:
+        """Return the edition that tells what another, which reached nobody, was to tell; None where there is none."""
+        rows = self._rows("SELECT merged_into FROM editions WHERE id = ?", (number,))
+        return rows[0]["merged_into"] if rows else None
 
     def kept_stories(self) -> list[KeptStory]:
         """Return every story that was mailed, the newest editions first, in the order of their pages."""
@@ -688,13 +756,13 @@ class Store:
             [(edition.plan.name, item_id, edition_id, story_id) for item_id in items],
         )
 
-    def _insert_message(self, edition_id: int | None, message: Message, now: datetime) -> None:
+    def _insert_message(self, edition_id: int, message: Message, now: datetime, own: Edition | None) -> int:
         cursor = self._conn.execute(
-            "INSERT INTO messages (edition_id, message_id, sender, recipient, subject, raw, created)"
-            " VALUES (?,?,?,?,?,?,?)",
+            "INSERT INTO messages (edition_id, message_id, sender, recipient, subject, raw, created, kept)"
+            " VALUES (?,?,?,?,?,?,?,?)",
             (
                 edition_id, message.message_id, message.sender, message.recipient, message.subject,
-                message.raw, _iso(now),
+                message.raw, _iso(now), _packed(_as_json(replace(own, passed=()))) if own else None,
             ),
         )  # fmt: skip
         self._run(
@@ -702,6 +770,7 @@ class Store:
             " VALUES (?,?,0,0,?,'',?)",
             (cursor.lastrowid, State.PENDING, _iso(now), _iso(now)),
         )
+        return cursor.lastrowid or 0
 
     def _judged(self, rows: Sequence[Mapping[str, Any]]) -> list[Judged]:
         ids = [row["id"] for row in rows]
@@ -821,11 +890,11 @@ class Store:
             )
 
     def due_deliveries(self, now: datetime) -> list[Delivery]:
-        """Return the deliveries to try at `now`, oldest first."""
+        """Return the deliveries to try at `now`, those that have waited longest first."""
         rows = self._rows(
             "SELECT deliveries.id AS delivery, state, attempts, doubts, messages.* FROM deliveries"
             " JOIN messages ON messages.id = deliveries.message_id"
-            " WHERE state IN (?, ?) AND next_try <= ? ORDER BY deliveries.id",
+            " WHERE state IN (?, ?) AND next_try <= ? ORDER BY next_try, deliveries.id",
             (State.PENDING, State.UNKNOWN, _iso(now)),
         )
         return [
@@ -852,12 +921,64 @@ class Store:
         with self._write():
             self._run(
                 "UPDATE deliveries SET state = ?, detail = ?, next_try = ?, updated = ?, attempts = attempts + 1,"
-                " doubts = doubts + ? WHERE id = ?",
+                " doubts = doubts + ?, content = ? WHERE id = ?",
                 (
                     receipt.state, receipt.detail, _plain(next_try), _iso(now),
-                    int(receipt.state is State.UNKNOWN), delivery.id,
+                    int(receipt.state is State.UNKNOWN), int(receipt.content), delivery.id,
                 ),
             )  # fmt: skip
+
+    def owed(self, digest: str, recipients: Collection[str], now: datetime) -> list[Owed]:
+        """Return what each of these recipients certainly did not get of earlier editions of a digest.
+
+        That is what is still tried and never was in doubt, and what was given up within `OWED_FOR`: in vain, or because
+        the address was refused, which may be mended. A message that was itself refused is not: with its words the next
+        one would be, too. What a merged message told counts with the one that holds it now.
+        """
+        owed: dict[str, tuple[set[int], set[int]]] = {}
+        for row in self._rows(
+            "WITH RECURSIVE covers (delivery, recipient, message) AS ("  # noqa: S608 (fixed text)
+            " SELECT deliveries.id, recipient, messages.id FROM deliveries"
+            "  JOIN messages ON messages.id = deliveries.message_id JOIN editions ON editions.id = edition_id"
+            f"  WHERE digest = :d AND {_NOT_RECEIVED} AND (state = 'pending' OR created > :since)"
+            " UNION SELECT delivery, recipient, merged.message_id FROM covers"
+            "  JOIN deliveries AS merged ON merged.merged_into = covers.message)"
+            " SELECT delivery, covers.recipient, coalesce(merged_into, editions.id) AS edition FROM covers"
+            " JOIN messages ON messages.id = message JOIN editions ON editions.id = edition_id",
+            {"d": digest, "since": _iso(now - OWED_FOR)},
+        ):
+            if row["recipient"] in recipients:
+                deliveries, editions = owed.setdefault(row["recipient"], (set(), set()))
+                deliveries.add(row["delivery"])
+                editions.add(row["edition"])
+        return [
+            Owed(name, tuple(sorted(deliveries)), frozenset(editions)) for name, (deliveries, editions) in owed.items()
+        ]
+
+    def reached_nobody(self, editions: Iterable[int], owed: Iterable[Owed]) -> set[int]:
+        """Return those of `editions` that nobody has, may have or will get, once what is `owed` is merged."""
+        merging = _numbers(delivery for one in owed for delivery in one.deliveries)
+        return {edition for edition in editions if not self._rows(_HELD, {"edition": edition, "merging": merging})}
+
+    def told_by(self, editions: Collection[int], since: datetime) -> list[Judged]:
+        """Return the hits, first seen after `since`, that these editions settled, shown or not, oldest first."""
+        rows = self._rows(
+            "SELECT items.*, verdicts.* FROM told JOIN items ON items.id = told.item_id"
+            " JOIN verdicts ON verdicts.item_id = items.id AND covered"
+            " WHERE edition_id IN (SELECT value FROM json_each(?)) AND first_seen > ?"
+            " AND (title <> '' OR summary <> '') ORDER BY published, items.id",
+            (_numbers(editions), _iso(since)),
+        )
+        return self._judged(rows)
+
+    def window_of(self, editions: Collection[int]) -> tuple[datetime, datetime] | None:
+        """Return where the window of the first of these editions begins and when it was made; None without any."""
+        [row] = self._rows(
+            "SELECT min(since) AS since, min(until) AS until FROM editions"
+            " WHERE id IN (SELECT value FROM json_each(:e)) OR merged_into IN (SELECT value FROM json_each(:e))",
+            {"e": _numbers(editions)},
+        )
+        return (_must(row["since"]), _must(row["until"])) if row["since"] else None
 
     def troubled_deliveries(self) -> list[tuple[str, State, str, datetime]]:
         """Return recipient, state, detail and time of making of what did not arrive, oldest first.
@@ -869,11 +990,11 @@ class Store:
             "SELECT recipient, state, detail, messages.created FROM deliveries"
             " JOIN messages ON messages.id = deliveries.message_id"
             " JOIN editions ON editions.id = messages.edition_id"
-            " WHERE state <> :sent AND (next_try IS NOT NULL OR messages.id = ("
+            " WHERE state NOT IN (:sent, :merged) AND (next_try IS NOT NULL OR messages.id = ("
             "  SELECT max(m.id) FROM messages m JOIN editions e ON e.id = m.edition_id"
             "  WHERE m.recipient = messages.recipient AND e.digest = editions.digest))"
             " ORDER BY deliveries.id",
-            {"sent": State.SENT},
+            {"sent": State.SENT, "merged": State.MERGED},
         )
         return [(row["recipient"], State(row["state"]), row["detail"], _must(row["created"])) for row in rows]
 
@@ -1047,6 +1168,11 @@ def fingerprint(item: Item) -> str:
     return sha256(f"{item.title}\0{item.summary}".encode("utf-8", "replace")).hexdigest()[:16]
 
 
+def _numbers(numbers: Iterable[int]) -> str:
+    """Return numbers as one value, for `json_each`."""
+    return json.dumps(list(numbers))
+
+
 def _list(words: Sequence[str]) -> str:
     return json.dumps(words, ensure_ascii=False) if words else "[]"
 
@@ -1092,6 +1218,25 @@ _GO_PAST = (
 )
 """Settles what becomes a hit when an edition has gone past it; no edition is named, so that it can be opened again."""
 _REOPEN = "DELETE FROM told WHERE item_id = ? AND edition_id IS NULL"
+
+_NOT_RECEIVED = "doubts = 0 AND (state = 'pending' OR state = 'refused' AND NOT content)"
+"""Of deliveries: certainly not received, and the same words may be by another mail."""
+_HELD = (
+    "WITH RECURSIVE holders (message) AS ("
+    " SELECT messages.id FROM messages JOIN editions ON editions.id = edition_id"
+    "  WHERE editions.id = :edition OR merged_into = :edition"
+    " UNION SELECT merged_into FROM deliveries JOIN holders ON message_id = message WHERE merged_into IS NOT NULL)"
+    " SELECT 1 FROM deliveries JOIN holders ON message_id = message"
+    " WHERE merged_into IS NULL AND id NOT IN (SELECT value FROM json_each(:merging)) LIMIT 1"
+)
+"""Whether there is a delivery that was not merged of a message that holds what an edition told."""
+_STORIES = (
+    "WITH some AS (SELECT s.*, coalesce(o.id, s.id) AS root FROM stories s LEFT JOIN stories o ON o.id = s.continues"
+    "  AND o.edition_id NOT IN (SELECT value FROM json_each(:apart))"
+    "  WHERE s.digest = :d AND s.edition_id NOT IN (SELECT value FROM json_each(:apart))),"
+    " alive AS (SELECT * FROM stories WHERE id IN (SELECT root FROM some WHERE told > :since))"
+)
+"""The stories of a digest without some editions, each with the one that it continues."""
 
 _STATE = tuple(FeedState.__dataclass_fields__)
 _SAVE_STATE = (

@@ -1,7 +1,7 @@
 """The order of the steps; what each decides is its own room's affair.
 
     poll      states → fetch → cut → parse → normalise → judge → save (one transaction a feed; see `polling`)
-    digest    hits → stories → edition → press → freeze (one transaction an edition)
+    digest    hits, and what did not arrive → stories → edition → press → freeze (one transaction an edition)
     deliver   reclaim → due → begin → send → end (a transaction before and after each attempt)
     tidy      forget the texts of old items
     index     note the words of new items for the archive's search, some at a time
@@ -14,25 +14,33 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from monitor import press, resources
 from monitor.digest import edition as editions
-from monitor.digest import labels, mail, stories
-from monitor.model import Delivery, DigestPlan, Edition, Judged, Message, Receipt, State
+from monitor.digest import labels, mail, merging, stories
+from monitor.model import Delivery, DigestPlan, Edition, Judged, Message, Owed, Receipt, State
 from monitor.polling import Clock, poll, troubles_of
 from monitor.settings import Settings
 from monitor.store import FIRST_EDITION, Store
 
-__all__ = ["Clock", "deliver", "digest", "index", "make_edition", "meet_digests", "poll", "tidy", "troubles_of"]
+__all__ = [
+    "Clock", "deliver", "digest", "index", "make_edition", "meet_digests", "next_edition", "poll", "tidy",
+    "troubles_of",
+]  # fmt: skip
 
 HEARTBEAT = timedelta(days=7) - timedelta(hours=3)
 """After so long without a mail, `empty: weekly` sends one line; a little short, for days are not of one length."""
 RECENT = timedelta(days=7)
 """How long a told story can be continued by another report."""
+MERGED = timedelta(days=15)
+"""How old what did not arrive may be when it is told later: two turns of a weekly digest. So an address that does not
+work for a year does not make its mail longer each day."""
 
 log = structlog.get_logger()
 
@@ -55,16 +63,25 @@ def make_edition(
     now: datetime,
     slot: datetime | None = None,
     hits: Sequence[Judged] | None = None,
+    merged: Collection[int] = (),
 ) -> Edition:
-    """Gather what a digest has to tell: the untold hits, or `hits` if they are given; reads only."""
+    """Gather what a digest has to tell: the untold hits, or `hits` if they are given; reads only.
+
+    And what the earlier editions `merged` told, as if they had never been made.
+    """
     states = store.feed_states()
     hits = store.untold_hits(plan.name, now - FIRST_EDITION) if hits is None else hits
-    told = store.told_links(plan.name, [hit.item.link for hit in hits])
+    since, notices = store.covered_since(plan.name, now) or now - FIRST_EDITION, _notices(plan, store)
+    if window := store.window_of(merged):
+        hits = sorted((*hits, *store.told_by(merged, now - MERGED)), key=lambda hit: (hit.item.published, hit.id))
+        since, late = (max(at, now - MERGED) for at in window)
+        notices = (*notices, labels.late(plan.language, late, now, ZoneInfo(plan.timezone)))
+    told = store.told_links(plan.name, [hit.item.link for hit in hits], merged)
     repeats = [hit.id for hit in hits if hit.item.link in told]
     fresh = [hit for hit in hits if hit.item.link not in told]
     found = stories.cluster(
         fresh,
-        store.recent_stories(plan.name, now - RECENT),
+        store.recent_stories(plan.name, now - RECENT, merged),
         likeness=resources.likeness(),
         weigh=settings.weight_of,
         language=plan.language,
@@ -73,7 +90,7 @@ def make_edition(
     return editions.compose(
         plan,
         found,
-        since=store.covered_since(plan.name, now) or now - FIRST_EDITION,
+        since=since,
         until=now,
         titles=settings.titles,
         feeds_total=len(settings.enabled),
@@ -81,11 +98,40 @@ def make_edition(
         history=store.history(plan.name, now - editions.HISTORY),
         troubles=[trouble for trouble in found_wrong if trouble.broken],
         remarks=[trouble for trouble in found_wrong if not trouble.broken],
-        notices=tuple(labels.notice(plan.language, text) for name, text in store.notes().items() if name != press.NOTE),
+        notices=notices,
         repeats=repeats,
         slot=slot,
         unasked=sum(feed.url not in states or states[feed.url].last_polled is None for feed in settings.enabled),
     )
+
+
+def _notices(plan: DigestPlan, store: Store) -> tuple[str, ...]:
+    return tuple(labels.notice(plan.language, text) for name, text in store.notes().items() if name != press.NOTE)
+
+
+def next_edition(
+    settings: Settings,
+    plan: DigestPlan,
+    store: Store,
+    now: datetime,
+    slot: datetime | None = None,
+    hits: Sequence[Judged] | None = None,
+) -> tuple[Edition, merging.Split | None, list[Owed]]:
+    """Gather the edition that a digest would freeze now, with who gets it and what they are owed; reads only.
+
+    None gets it where it makes no mail; then what was not delivered goes on being tried.
+    """
+    edition = make_edition(settings, plan, store, now, slot, hits)
+    heartbeat = plan.empty == "send" or (plan.empty == "weekly" and not store.mailed_since(plan.name, now - HEARTBEAT))
+    if edition.empty and not (heartbeat or edition.notices or edition.silent):
+        return edition, None, []
+    owed = store.owed(plan.name, plan.recipients, now)
+    missed = {number for one in owed for number in one.editions}
+    shares = merging.split(plan.recipients, owed, store.reached_nobody(missed, owed))
+    if shares.whole:
+        edition = make_edition(settings, plan, store, now, slot, hits, shares.whole)
+        edition = replace(edition, merges=tuple(sorted(shares.whole)))
+    return edition, shares, owed
 
 
 def digest(
@@ -97,24 +143,32 @@ def digest(
     slot: datetime | None = None,
     reach: int | None = None,
 ) -> tuple[Edition, list[Message]] | None:
-    """Freeze one edition into the outbox; None when this slot was frozen before.
+    """Freeze one edition into the outbox; None when this slot was frozen before. The caller holds the delivery lock.
 
     `reach` is the number of the last item that it goes past (see `again.reach`), the last that is stored unless said.
 
     With nothing to tell and `empty: skip`, the edition is recorded and no mail is made, unless silence would
     deceive: when no feed answers, or when there is a notice that the reader must see. With `empty: weekly` one is made
     when there was none for a week.
+
+    What certainly did not reach a recipient of earlier editions is told in this one's mail, and the old one is not sent
+    any more. Where that is the same for all, the edition stands in for those; else some get one of their own.
     """
     meet_digests(settings, store, now)
     reach = store.last_item() if reach is None else reach
-    edition = make_edition(settings, plan, store, now, slot)
-    messages: list[Message] = []
-    frame = None
-    heartbeat = plan.empty == "send" or (plan.empty == "weekly" and not store.mailed_since(plan.name, now - HEARTBEAT))
-    if not edition.empty or heartbeat or edition.notices or edition.silent:
-        edition, rendered, frame = press.typeset_safely(edition, desk, store, now)
-        messages = press.make_messages(edition, rendered, frame, secrets.token_hex(6))
-    return (edition, messages) if store.freeze(edition, messages, frame, reach) else None
+    edition, shares, owed = next_edition(settings, plan, store, now, slot)
+    if shares is None:
+        return (edition, []) if store.freeze(edition, [], None, reach) else None
+    token, own = secrets.token_hex(6), dict[str, Edition]()
+    edition, rendered, frame = press.typeset_safely(edition, desk, store, now)
+    messages = press.make_messages(edition, rendered, frame, token, shares.plain)
+    for merged, recipients in shares.others:
+        theirs = make_edition(settings, plan, store, now, slot, merged=merged)
+        theirs, rendered, frame = press.typeset_safely(theirs, desk, store, now)
+        messages += press.make_messages(theirs, rendered, frame, token, recipients)
+        own |= dict.fromkeys(recipients, theirs)
+    frozen = store.freeze(edition, messages, frame, reach, owed=owed, own=own)
+    return (edition, messages) if frozen else None
 
 
 # ---------------------------------------------------------------- deliver, tidy

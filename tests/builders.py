@@ -8,6 +8,10 @@ from email.utils import format_datetime
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from monitor import worker
+from monitor.model import Message, Receipt, State
+from monitor.store import Store
+
 ROOT = Path(__file__).parent.parent
 TEMPLATES = ROOT / "templates"
 
@@ -56,6 +60,34 @@ def feed_document(
         f"<?xml version='1.0' encoding='utf-8'?><rss version='2.0'><channel><title>{escape(name)}</title>"
         f"<link>https://{name.lower()}.example.com/</link><description>d</description>{items}</channel></rss>"
     ).encode()
+
+
+class Taker:
+    """A sender to whom every message can be given."""
+
+    def __init__(self) -> None:
+        self.taken: list[Message] = []
+
+    def open(self) -> None:
+        """Nothing to open."""
+
+    def __call__(self, message: Message) -> Receipt:
+        """Take it."""
+        self.taken.append(message)
+        return Receipt(State.SENT, "250 taken")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def stop(self) -> None:
+        """Nothing to stop."""
+
+
+def delivered(store: Store, now: datetime) -> list[Message]:
+    """Let everything that is due reach its readers; return what they got."""
+    sender = Taker()
+    worker.deliver(store, sender, lambda: now)
+    return sender.taken
 
 
 def hash_of(title: str) -> str:

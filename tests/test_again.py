@@ -18,7 +18,7 @@ from monitor.match.judge import judge, rules_key
 from monitor.model import DigestPlan, FeedState, Item, Judged, Verdict
 from monitor.settings import Settings
 from monitor.store import Store
-from tests.builders import TEMPLATES, config_text
+from tests.builders import TEMPLATES, config_text, delivered
 
 START = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -74,6 +74,7 @@ class Archive:
         reach = again.reach(self.store, self.plan(name), self.judge_again(pace), last)
         made = worker.digest(self.settings, self.plan(name), self.store, DESK, self.now, reach=reach)
         assert made is not None
+        delivered(self.store, self.now)
         self.now += timedelta(minutes=1)
         stories = made[0].stories + made[0].updates
         return sorted(report.item.title for story in stories for report in story.reports)
@@ -316,6 +317,7 @@ def test_a_poll_that_began_before_an_edit_and_ends_in_the_middle_of_an_edition_l
     reach = again.reach(archive.store, archive.plan("morning"), archive.judge_again(), last)
     archive.come_in("Microsoft and Anthropic quarrel over a data centre", by=old)
     assert worker.digest(archive.settings, archive.plan("morning"), archive.store, DESK, archive.now, reach=reach)
+    delivered(archive.store, archive.now)
     archive.now += HOUR
     assert len(archive.tell()) == 1
 
@@ -504,6 +506,7 @@ class AnyOrder(RuleBasedStateMachine):
         reach = again.reach(archive.store, archive.plan(name), archive.judge_again(), last)
         made = worker.digest(archive.settings, archive.plan(name), archive.store, DESK, archive.now, reach=reach)
         assert made is not None
+        delivered(archive.store, archive.now)
         stories = made[0].stories + made[0].updates
         links = [link for story in stories for link in dict.fromkeys(r.item.link for r in story.reports)]
         assert not set(links) & set(self.told[name]), "told twice"

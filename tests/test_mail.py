@@ -135,22 +135,27 @@ def test_a_wrong_password_is_named_and_the_mail_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("step", "answer", "state"),
+    ("step", "answer", "state", "content"),
     [
-        ("RCPT", "550 no such user", State.REFUSED),
-        ("RCPT", "451 try later", State.PENDING),
-        ("DATA", "554 looks like spam", State.REFUSED),
-        ("DATA", "552 too big", State.REFUSED),
-        ("DATA", "451 out of disk", State.PENDING),
+        ("RCPT", "550 no such user", State.REFUSED, False),
+        ("RCPT", "451 try later", State.PENDING, False),
+        ("DATA", "554 looks like spam", State.REFUSED, True),
+        ("DATA", "554 5.7.1 looks like spam", State.REFUSED, True),
+        ("DATA", "552 too big", State.REFUSED, True),
+        ("DATA", "552 5.2.3 longer than this mailbox takes", State.REFUSED, True),
+        ("DATA", "552 5.2.2 mailbox full", State.REFUSED, False),
+        ("DATA", "550 5.1.1 no such user", State.REFUSED, False),
+        ("DATA", "451 out of disk", State.PENDING, False),
     ],
 )
-def test_what_the_server_answers_decides(tmp_path: Path, step: str, answer: str, state: State) -> None:
-    """5xx is final for this recipient, 4xx is not; the answer is kept in the server's words."""
+def test_what_the_server_answers_decides(tmp_path: Path, step: str, answer: str, state: State, content: bool) -> None:
+    """5xx is final for this recipient, 4xx is not; what is refused, the mailbox or the message, is told apart."""
     with MailServer(tmp_path, faults={step: lambda _: answer}) as server:
         send = plain(server)
         receipt = send(a_message())
         send.close()
     assert receipt.state is state
+    assert receipt.content is content
     assert answer in receipt.detail
     assert server.received == []
 
@@ -251,7 +256,7 @@ def test_the_next_attempt_is_later_but_never_later_than_an_hour(attempts: int) -
     assert timedelta() < again - NOW <= LONGEST_RETRY
 
 
-def test_after_two_days_it_gives_up_and_says_why() -> None:
+def test_after_five_days_it_gives_up_and_says_why() -> None:
     """A mail that could not be sent is refused with the last answer; one that perhaps arrived is never called lost."""
     late = NOW + GIVE_UP
     refused, never = next_attempt(Receipt(State.PENDING, "451 later"), a_delivery(59), late)

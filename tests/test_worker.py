@@ -18,7 +18,7 @@ from monitor.match.rules import Rules
 from monitor.model import DigestPlan, Edition, Message, State
 from monitor.settings import Settings
 from monitor.store import Store
-from tests.builders import TEMPLATES, config_text, feed_document
+from tests.builders import TEMPLATES, config_text, delivered, feed_document
 from tests.feedserver import FeedServer
 from tests.mailserver import MailServer
 
@@ -71,8 +71,10 @@ class Office:
         return made
 
     def told(self) -> list[str]:
-        """Freeze an edition; return the headlines of its new stories, sorted."""
-        return sorted(story.lead.item.title for story in self.digest()[0].stories)
+        """Freeze an edition and deliver it; return the headlines of its new stories, sorted."""
+        edition, _ = self.digest()
+        delivered(self.store, self.now)
+        return sorted(story.lead.item.title for story in edition.stories)
 
 
 @pytest.fixture
@@ -306,6 +308,7 @@ def test_another_outlet_the_next_day_is_an_update_not_news(office: Office) -> No
     office.poll()
     edition, _ = office.digest()
     assert [story.outlets for story in edition.stories] == [("one", "two")]
+    delivered(office.store, office.now)
     office.now += DAY
     office.publish("three", [HALTED])
     office.poll()

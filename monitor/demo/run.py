@@ -45,13 +45,13 @@ def tour(folder: Path, language: str = "en", clock: Callable[[], datetime] = lam
     desk = press.Desk(resources.templates(shipped), "Rift Monitor <monitor@example.com>", "owner@example.com")
     settings = replace(config.load(shipped), digests=(plan,), manners=Manners(allow=("127.0.0.0/8",)))
     opinion = advice(settings, folder).second
+    earlier = FileSender(folder / "earlier")
     with serve(clock()) as samples, Store(folder / FILE_NAME) as store:
         settings = replace(settings, feeds=(samples.weekly,))
         for days in range(EARLIER, 0, -1):
             day = clock() - timedelta(days=days)
             samples.show(day)
-            _live(settings, plan, store, desk, opinion, day)
-        worker.deliver(store, FileSender(folder / "earlier"), clock)
+            _live(settings, plan, store, desk, opinion, earlier, day)
         settings = replace(settings, feeds=samples.feeds)
         first = worker.poll(settings, store, clock, second=opinion, everything=True)
         second = worker.poll(settings, store, clock, second=opinion, everything=True)
@@ -81,9 +81,16 @@ def tour(folder: Path, language: str = "en", clock: Callable[[], datetime] = lam
 
 
 def _live(
-    settings: Settings, plan: DigestPlan, store: Store, desk: press.Desk, opinion: Second | None, day: datetime
+    settings: Settings,
+    plan: DigestPlan,
+    store: Store,
+    desk: press.Desk,
+    opinion: Second | None,
+    sender: FileSender,
+    day: datetime,
 ) -> None:
-    """Live through one earlier day: poll what was out then, and make its edition."""
+    """Live through one earlier day: poll what was out then, make its edition and deliver it."""
     worker.meet_digests(settings, store, day)
     worker.poll(settings, store, lambda: day, second=opinion, everything=True)
     worker.digest(settings, plan, store, desk, day)
+    worker.deliver(store, sender, lambda: day)

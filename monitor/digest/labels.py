@@ -116,6 +116,7 @@ ENGLISH: Mapping[str, Label] = {
     "close": ")",
     "open_quote": "“",
     "close_quote": "”",
+    "late": "This also holds what could not be delivered since {since}.",
     "note_configuration": "an edit was not taken up, the last good configuration is in use: {fault}",
     "note_templates": "an edit of the templates was not taken up, the last good ones are in use: {fault}",
     "note_opinion": "the second opinion is not heard: {fault}",
@@ -216,6 +217,7 @@ CHINESE: Mapping[str, Label] = {
     "close": "）",
     "open_quote": "“",
     "close_quote": "”",
+    "late": "本期另收录{since}以来未能送达的内容。",
     "note_configuration": "配置文件的修改有误，未被采用，仍沿用上一份可用的配置：{fault}",
     "note_templates": "模板的修改有误，未被采用，仍沿用上一份可用的模板：{fault}",
     "note_opinion": "复核未参与判断：{fault}",
@@ -267,6 +269,11 @@ def notice(language: str, note: str) -> str:
         if note.startswith(frame):
             return say(language, key, fault=note.removeprefix(frame))
     return note
+
+
+def late(language: str, since: datetime, now: datetime, zone: dt.tzinfo) -> str:
+    """Return the notice of an edition that also holds what did not arrive of those since then."""
+    return say(language, "late", since=moment(language, since.astimezone(zone), now.astimezone(zone).year))
 
 
 def wrong(language: str, trouble: FeedTrouble, since: str) -> str:

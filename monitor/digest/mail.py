@@ -17,6 +17,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Protocol
 
 from monitor.model import Delivery, Message, Receipt, State
 
@@ -31,11 +32,12 @@ MOST_DOUBTS = 3
 """So many attempts may end unknown."""
 FIRST_RETRY = timedelta(minutes=1)
 LONGEST_RETRY = timedelta(hours=1)
-GIVE_UP = timedelta(hours=48)
+GIVE_UP = timedelta(days=5)
+"""As mail servers do (RFC 5321 4.5.4.1). Most mails are taken over by the digest's next edition long before."""
 
 
 def next_attempt(receipt: Receipt, delivery: Delivery, now: datetime) -> tuple[Receipt, datetime | None]:
-    """Return the receipt to keep and when to try again: after 1, 2, 4 … minutes, an hour at most, for two days.
+    """Return the receipt to keep and when to try again: after 1, 2, 4 … minutes, an hour at most, for five days.
 
     What could not be sent in that time is refused, with the last answer as the reason. An `unknown` is sent again
     twice; then it stays unknown and is left alone, for each time may be another copy in the reader's mailbox.
@@ -49,6 +51,22 @@ def next_attempt(receipt: Receipt, delivery: Delivery, now: datetime) -> tuple[R
     if now - delivery.created >= GIVE_UP:
         return Receipt(State.UNKNOWN if delivery.doubts else State.REFUSED, given_up), None
     return receipt, now + min(FIRST_RETRY * (1 << min(attempts - 1, 10)), LONGEST_RETRY)
+
+
+class Sender(Protocol):
+    """What carries messages: to a mail server, into files, or into a chat."""
+
+    def open(self) -> Receipt | None:
+        """Make ready; return None when ready, else why not."""
+
+    def __call__(self, message: Message) -> Receipt:
+        """Send one message and say how that ended."""
+
+    def close(self) -> None:
+        """Be done."""
+
+    def stop(self) -> None:
+        """End a wait at once, from another thread."""
 
 
 class SmtpSender:
@@ -178,8 +196,9 @@ class SmtpSender:
             session.rset()
         if code == 421 or session.sock is None:
             self._drop()
-        state = State.REFUSED if final and 500 <= code < 600 else State.PENDING
-        return Receipt(state, f"{verb}: {code} {_text(text)}")
+        if not final or not 500 <= code < 600:
+            return Receipt(State.PENDING, f"{verb}: {code} {_text(text)}")
+        return Receipt(State.REFUSED, f"{verb}: {code} {_text(text)}", content=verb != "RCPT" and not _of_mailbox(text))
 
     def _drop(self) -> None:
         session, self._session = self._session, None
@@ -237,9 +256,6 @@ class FileSender:
         """Nothing to stop."""
 
 
-Sender = SmtpSender | FileSender
-
-
 class _Smtp(smtplib.SMTP):
     """smtplib's session, which shows itself before it connects."""
 
@@ -287,6 +303,14 @@ def _dot_stuffed(raw: bytes) -> bytes:
 
 def _address(sender: str) -> str:
     return sender.rpartition("<")[2].strip("<> ")
+
+
+def _of_mailbox(answer: bytes) -> bool:
+    """Tell whether a refusal of a message speaks of the mailbox: unknown, disabled, full (RFC 3463: 5.1.x, 5.2.x).
+
+    Some servers look for it only then. 5.2.3 is a message that is too long for it.
+    """
+    return bool(re.match(rb"\s*5\.(1\.\d+|2\.(?!3\b)\d+)\b", answer))
 
 
 def _text(answer: bytes | str) -> str:
