@@ -180,8 +180,10 @@ class Round:
             tell(outcome)  # at once: the next answer may be long in coming
 
         def collect(done: set[asyncio.Task[None]]) -> None:
-            for task in done:
-                task.result()
+            # Each is looked at: where the disk is full all fail alike, and asyncio complains of what nobody heard.
+            faults = [fault for task in done if (fault := task.exception())]
+            if faults:
+                raise faults[0]
 
         try:
             async with aclosing(self._fetcher.answers(due, stop)) as answers:

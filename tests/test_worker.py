@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -167,6 +168,20 @@ def test_a_full_disk_or_read_only_database_is_an_error_not_a_loss(office: Office
     office.store._conn.execute("PRAGMA query_only = OFF")
     assert office.store.feed_states() == {}
     assert office.poll() == [("ok", 1, 0, 1)]
+
+
+def test_a_disk_that_is_full_for_several_feeds_at_once_is_one_error(
+    office: Office, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others' are not left for the garbage collector to complain of, with tracebacks."""
+    office.configure([str(number) for number in range(12)])
+    for number in range(12):
+        office.publish(str(number), [HALTED])
+    office.store._conn.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError, match="cannot be written"):
+        office.poll()
+    gc.collect()
+    assert caplog.text == ""
 
 
 def test_a_document_that_sets_off_a_bug_fails_its_feed_and_no_other(office: Office) -> None:
