@@ -267,6 +267,13 @@ def test_after_five_days_it_gives_up_and_says_why() -> None:
     assert doubtful.state is State.UNKNOWN
 
 
+def test_a_refusal_of_what_perhaps_arrived_before_leaves_it_in_doubt() -> None:
+    """The first attempt was taken or was not; that the second is refused for good says nothing of the first."""
+    receipt, again = next_attempt(Receipt(State.REFUSED, "the message: 554 no"), a_delivery(1, doubts=1), NOW)
+    assert (receipt.state, again) == (State.UNKNOWN, None)
+    assert receipt.detail.endswith("the message: 554 no")
+
+
 def test_a_reader_gets_three_copies_at_most() -> None:
     """A server that takes each mail and never says so must not be sent it for two days."""
     states = [next_attempt(Receipt(State.UNKNOWN, "lost"), a_delivery(9, doubts), NOW) for doubts in range(3)]

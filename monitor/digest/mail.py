@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -40,8 +41,12 @@ def next_attempt(receipt: Receipt, delivery: Delivery, now: datetime) -> tuple[R
     """Return the receipt to keep and when to try again: after 1, 2, 4 … minutes, an hour at most, for five days.
 
     What could not be sent in that time is refused, with the last answer as the reason. An `unknown` is sent again
-    twice; then it stays unknown and is left alone, for each time may be another copy in the reader's mailbox.
+    twice; then it stays unknown and is left alone, for each time may be another copy in the reader's mailbox. What is
+    refused after an attempt in doubt stays in doubt: that one may have arrived.
     """
+    if receipt.state is State.REFUSED and delivery.doubts:
+        detail = f"an earlier attempt may have arrived; the last was refused: {receipt.detail}"
+        return replace(receipt, state=State.UNKNOWN, detail=detail), None
     if receipt.state not in (State.PENDING, State.UNKNOWN):
         return receipt, None
     attempts = delivery.attempts + 1
