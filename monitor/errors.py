@@ -6,6 +6,7 @@
     ├── StoreError                  the database cannot be opened, read or written
     │   └── NewerDatabaseError      written by a later version; left untouched
     ├── BusyError                   another process holds the lock that this job needs
+    ├── LineError                   the connection to a mail server is of no use; never leaves `digest`
     └── TemplateError               a template cannot be rendered
 
 A feed that fails is not an exception but a value: `model.Failure`. So is a mail server that
@@ -85,6 +86,14 @@ class NewerDatabaseError(StoreError):
 
 class BusyError(MonitorError):
     """Another process is doing this job on the same data folder."""
+
+
+class LineError(MonitorError):
+    """The connection to a mail server failed; `silent` when an answer was waited for in vain."""
+
+    def __init__(self, message: str, *, silent: bool = False) -> None:
+        super().__init__(message)
+        self.silent = silent
 
 
 class TemplateError(MonitorError):

@@ -25,7 +25,7 @@ from monitor.digest.mail import SmtpSender
 from monitor.locks import hold
 from monitor.store import Store
 
-WATCHED = {"monitor.worker", "monitor.polling", "monitor.store", "monitor.digest.mail"}
+WATCHED = {"monitor.worker", "monitor.polling", "monitor.store", "monitor.digest.mail", "monitor.digest.smtp"}
 WRITERS = {"execute", "executemany", "send", "sendall", "write", "replace", "fsync"}
 NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
 

@@ -23,7 +23,7 @@ PASSWORD = "secret"
 class MailServer:
     """`faults` answer MAIL, RCPT or DATA instead of the server; `received` are the messages that it took.
 
-    With `tls` it wants STARTTLS and a login, and has a certificate for `names`.
+    With `tls` it wants STARTTLS and a login, and has a certificate for `names`. It takes so many bytes (`size`).
     """
 
     folder: Path
@@ -37,19 +37,20 @@ class MailServer:
     hang_after_dot: float = 0.0
     greeting: str = ""
     sessions: int = 0
+    size: int = 33_554_432
 
     def __enter__(self) -> Self:
         with socket.socket() as probe:  # aiosmtpd's Controller(port=0) does not start
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"data_size_limit": self.size}
         if self.tls:
             authority = trustme.CA()
             self.ca_file = self.folder / "ca.pem"
             authority.cert_pem.write_to_path(self.ca_file)
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             authority.issue_cert(*self.names).configure_cert(context)
-            options = {
+            options |= {
                 "tls_context": context,
                 "require_starttls": True,
                 "auth_required": True,

@@ -14,7 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from monitor import config, worker
+from monitor import config, press, worker
+from monitor.digest.mail import SmtpSender
 from monitor.store import Store
 from tests.builders import TEMPLATES, config_text, feed_document
 from tests.crash_harness import NOW
@@ -121,6 +122,59 @@ def test_a_digest_killed_at_any_step_is_told_once_to_each(tmp_path: Path) -> Non
             got = copies[to, message_id]
             assert got == 1 or (got == 2 and to in in_doubt), f"step {data.name}: {to} got {got} copies"
     assert sum(copies.values()) >= len(RECIPIENTS) * len(folders)
+    assert any(count == 2 for count in copies.values()), "the window of doubt was never hit: the steps are too coarse"
+
+
+def test_a_digest_that_takes_over_what_did_not_arrive_is_told_once_wherever_it_is_killed(
+    tmp_path: Path,
+) -> None:
+    """The new mail with all of it and the end of the old one are one step: never both are sent, never neither."""
+    origin, earlier = tmp_path / "origin", NOW - timedelta(hours=1)
+    with FeedServer() as feeds, MailServer(tmp_path) as server:
+        urls = put_feeds(feeds, ["power"])
+        (tmp_path / "feeds.yaml").write_text(config_text(urls, to=RECIPIENTS[:1]), encoding="utf-8")
+        settings = config.load(tmp_path / "feeds.yaml")
+        with Store(origin / "monitor.db") as store:
+            worker.meet_digests(settings, store, earlier)
+            worker.poll(settings, store, lambda: earlier)
+            desk = press.Desk(TEMPLATES, "Monitor <monitor@example.test>")
+            worker.digest(settings, settings.digests[0], store, desk, earlier)
+            nobody = SmtpSender("127.0.0.1", 1, security="plain", timeout=5)
+            assert [state for _, state, _ in worker.deliver(store, nobody, lambda: earlier)] == ["pending"]
+            late = "Nadella says what Altman thinks of an AGI clause between OpenAI and Microsoft"
+            feeds.put("/power.xml", feed_document([late], NOW - timedelta(minutes=9), "power"))
+            worker.poll(settings, store, lambda: NOW - timedelta(minutes=5), everything=True)
+        order = {
+            "job": "digest",
+            "config": str(tmp_path / "feeds.yaml"),
+            "origin": str(origin),
+            "templates": str(TEMPLATES),
+            "port": server.port,
+        }
+        folders = go_through(order, tmp_path)
+        copies = Counter((to, str(mail["Message-ID"])) for to, mail in server.received)
+        texts = {str(mail["Message-ID"]): str(mail.get_body(("plain",))) for _, mail in server.received}
+    assert len(folders) > 50
+    for data in folders:
+        killed, ended = data.with_name(f"{data.name}.killed") / "monitor.db", data / "monitor.db"
+        assert rows(killed, "PRAGMA integrity_check") == [("ok",)]
+        parts = rows(
+            killed,
+            "SELECT (SELECT count(*) FROM editions), (SELECT count(*) FROM told), (SELECT count(*) FROM messages),"
+            " (SELECT count(*) FROM deliveries WHERE state = 'merged'), (SELECT sum(messages) FROM editions)",
+        )
+        assert parts[0] in [(1, 3, 1, 0, 1), (2, 4, 2, 1, 1)], f"step {data.name}: half an edition"
+        in_doubt = {to for (to,) in rows(killed, _IN_STATE.format("sending"))}
+        assert rows(ended, "SELECT count(*), count(DISTINCT item_id), min(edition_id) FROM told") == [(4, 4, 2)]
+        assert {to for (to,) in rows(ended, _IN_STATE.format("sent"))} == {RECIPIENTS[0]}
+        for to, message_id, edition in rows(ended, "SELECT recipient, message_id, edition_id FROM messages"):
+            got = copies[to, message_id]
+            if edition == 1:
+                assert got == 0, f"step {data.name}: {to} got what was merged"
+                continue
+            assert got == 1 or (got == 2 and to in in_doubt), f"step {data.name}: {to} got {got} copies"
+            told = [f"number {n}" in texts[message_id] for n in range(3)] + ["AGI clause" in texts[message_id]]
+            assert told == [True] * 4, f"step {data.name}: {to} was not told all"
     assert any(count == 2 for count in copies.values()), "the window of doubt was never hit: the steps are too coarse"
 
 

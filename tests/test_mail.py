@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -205,6 +207,170 @@ def test_a_server_that_does_not_greet_is_pending(greeting: bytes) -> None:
         receipt = SmtpSender("127.0.0.1", port, security="plain", timeout=0.5)(a_message())
     assert receipt.state is State.PENDING
     assert receipt.detail
+
+
+# ---------------------------------------------------------------- what is said of faults
+
+
+def words(receipt: Receipt | None) -> str:
+    """What a person reads of a mail that was not sent and is kept."""
+    assert receipt is not None
+    assert receipt.state is State.PENDING
+    return receipt.detail
+
+
+def test_a_certificate_for_another_name_is_told_from_one_that_nobody_vouches_for(tmp_path: Path) -> None:
+    """The one is mended by the host's right name, the other by its authority."""
+    with MailServer(tmp_path, tls=True, names=("mail.example.test",)) as server:
+        said = words(secure(server).open())
+    assert "the server's certificate is for another name" in said
+    assert "set MONITOR_SMTP_HOST to the name it is for" in said
+
+
+def test_a_plain_server_on_a_tls_port_is_named() -> None:
+    """587 and 465 are often mixed up."""
+    with listening(b"220 ready\r\n") as port:
+        said = words(SmtpSender("127.0.0.1", port, security="tls", timeout=5).open())
+    assert said == f"127.0.0.1:{port}: does not speak TLS at once; set MONITOR_SMTP_SECURITY=starttls or another port"
+
+
+def test_a_server_that_waits_for_tls_is_named() -> None:
+    """A port for TLS at once says nothing to whoever waits for a greeting."""
+    with listening(b"") as port:
+        said = words(SmtpSender("127.0.0.1", port, timeout=0.3).open())
+    assert "no greeting within 0.3 s; if the port speaks TLS at once (465 does), set MONITOR_SMTP_SECURITY=tls" in said
+
+
+def test_a_password_never_goes_readable_over_the_line(tmp_path: Path) -> None:
+    """Whoever makes a sender so gets nothing sent, not even a connection."""
+    with MailServer(tmp_path) as server:
+        said = words(SmtpSender("127.0.0.1", server.port, security="plain", user="me", password=PASSWORD).open())
+        assert server.sessions == 0
+    assert "would send the password readable; set MONITOR_SMTP_SECURITY to starttls or tls" in said
+    assert PASSWORD not in said
+
+
+def test_a_server_that_relays_for_nobody_unknown_says_how_to_log_in(tmp_path: Path) -> None:
+    """The commonest mistake of a first evening."""
+    with MailServer(tmp_path, faults={"RCPT": lambda _: "554 5.7.1 relay access denied"}) as server:
+        receipt = once(plain(server))
+    assert receipt.state is State.REFUSED
+    assert receipt.detail.startswith("the address was refused: 554 5.7.1 relay access denied; it wants a log-in: set")
+
+
+def test_a_message_too_long_for_the_server_is_not_even_begun(tmp_path: Path) -> None:
+    """The server says so in its first answer (RFC 1870); the message is refused for what it is."""
+    with MailServer(tmp_path, size=2_000) as server:
+        send = plain(server)
+        receipt, fits = send(a_message(text="long " * 1_000)), send(a_message(text="short"))
+        send.close()
+    assert (receipt.state, receipt.content) == (State.REFUSED, True)
+    assert "the server takes 1" in receipt.detail
+    assert fits.state is State.SENT
+    assert len(server.received) == 1
+
+
+def test_what_there_is_to_say_of_a_connection(tmp_path: Path) -> None:
+    """For `send-test`: the greeting, the encryption, who is logged in."""
+    with MailServer(tmp_path, tls=True) as server:
+        send = secure(server)
+        assert send.facts() == []
+        assert send.open() is None
+        greeting, tls, login = send.facts()
+        send.close()
+    assert greeting.startswith(f"connected to localhost:{server.port}; it says: ")
+    assert re.fullmatch(r"TLSv1\.[23], \w+; its certificate is trusted", tls)
+    assert login == "logged in as me"
+
+
+# ---------------------------------------------------------------- sparing a server
+
+
+@pytest.mark.parametrize("answer", ["421 4.3.2 closing", "451 4.7.1 later"])
+def test_a_server_that_puts_off_everybody_is_not_asked_for_each(tmp_path: Path, answer: str) -> None:
+    """Three in a row speak for it; the others wait for the next round, and nothing is in doubt."""
+    with MailServer(tmp_path, faults={"RCPT": lambda _: answer}) as server:
+        send = plain(server)
+        receipts = [send(a_message(f"r{n}@example.test")) for n in range(20)]
+        send.close()
+        assert server.sessions <= 3
+    assert {receipt.state for receipt in receipts} == {State.PENDING}
+    assert [receipt.asked for receipt in receipts] == [True] * 3 + [False] * 17
+    assert receipts[-1].detail == (
+        f"not asked, for the server did not serve the one before: the address was put off: {answer}"
+    )
+
+
+def test_recipients_that_are_refused_do_not_speak_for_the_server(tmp_path: Path) -> None:
+    """A list of twenty dead addresses does not hold up the twenty-first."""
+    with MailServer(tmp_path, faults={"RCPT": lambda to: "" if to.startswith("r20") else "550 gone"}) as server:
+        send = plain(server)
+        states = [send(a_message(f"r{n}@example.test")).state for n in range(21)]
+        send.close()
+    assert states == [State.REFUSED] * 20 + [State.SENT]
+
+
+def test_a_server_that_falls_silent_is_waited_for_once_in_a_round() -> None:
+    """Sixty recipients do not make an hour of time-outs."""
+    with listening(b"220 ready\r\n250 hello\r\n250 sender\r\n") as port:
+        send = SmtpSender("127.0.0.1", port, security="plain", timeout=0.3)
+        first, second = send(a_message()), send(a_message("bob@example.test"))
+    assert first.detail == f"127.0.0.1:{port}: no answer to RCPT within 0.3 s"
+    assert (first.asked, second.asked) == (True, False)
+
+
+def test_who_was_not_asked_comes_first_the_next_time() -> None:
+    """One address at which the server falls silent does not hold up those behind it."""
+    asked, late = (
+        next_attempt(Receipt(State.PENDING, "why", asked=asked), a_delivery(), NOW)[1] for asked in (True, False)
+    )
+    assert asked is not None
+    assert late is not None
+    assert late < asked
+
+
+# ---------------------------------------------------------------- the end of the program
+
+
+@contextmanager
+def stopped(send: SmtpSender) -> Iterator[list[Receipt | None]]:
+    """Open in a thread, stop from this one, and give what came of it."""
+    receipts: list[Receipt | None] = []
+    thread = threading.Thread(target=lambda: receipts.append(send.open()))
+    thread.start()
+    yield receipts
+    send.stop()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("security", ["tls", "starttls"])
+def test_stop_ends_tls_that_does_not_begin(security: str) -> None:
+    """A server that goes silent in the handshake does not make the process end by force."""
+    script = b"" if security == "tls" else b"220 ready\r\n250-hello\r\n250 STARTTLS\r\n220 go on\r\n"
+    with (
+        listening(script) as port,
+        stopped(SmtpSender("127.0.0.1", port, security=security, timeout=60)) as receipts,
+    ):
+        time.sleep(0.3)  # into the handshake; sooner, it would be stopped before, which is no less well
+    assert "the program is ending" in words(receipts[0])
+
+
+def test_stop_ends_a_connection_that_is_not_taken() -> None:
+    """A firewall that swallows what is sent."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]  # more than it has room for
+        for sock in waiting:
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+        with stopped(SmtpSender("127.0.0.1", port, security="plain", timeout=60)) as receipts:
+            time.sleep(0.3)
+        for sock in waiting:
+            sock.close()
+    assert "the program is ending" in words(receipts[0])
 
 
 def test_stop_ends_a_wait_for_the_servers_answer(tmp_path: Path) -> None:

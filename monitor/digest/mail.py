@@ -1,4 +1,4 @@
-"""The only module that speaks SMTP; and its twin for people without a mail server, which writes files.
+"""What becomes of a message at a mail server (see `smtp`); and a twin for people without one, which writes files.
 
 Each is called with a finished message and returns a `Receipt`: the state that the delivery is in now. The one
 question that matters is whether the server may have the message: before the final dot it has not, after it only
@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-import smtplib
-import socket
-import ssl
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Protocol
 
+from monitor.digest.smtp import Account, Answer, Line
+from monitor.errors import LineError
 from monitor.model import Delivery, Message, Receipt, State
 
 TIMEOUT = 60.0
@@ -27,8 +24,8 @@ TIMEOUT = 60.0
 LAST_ANSWER = 600.0
 """Seconds to wait for the answer to the final dot (RFC 5321 4.5.3.2.6): giving up sooner makes copies, for a server
 that scans what it is sent may well take minutes."""
-HANDSHAKE = 7.0
-"""Seconds for TLS to begin: a wait that `stop` cannot end, so it must be shorter than the end of the process."""
+MOST_PUT_OFF = 3
+"""So many recipients in a row that are put off speak for the server: it is spared until the next round."""
 MOST_DOUBTS = 3
 """So many attempts may end unknown."""
 FIRST_RETRY = timedelta(minutes=1)
@@ -55,7 +52,9 @@ def next_attempt(receipt: Receipt, delivery: Delivery, now: datetime) -> tuple[R
         return Receipt(State.UNKNOWN, given_up), None
     if now - delivery.created >= GIVE_UP:
         return Receipt(State.UNKNOWN if delivery.doubts else State.REFUSED, given_up), None
-    return receipt, now + min(FIRST_RETRY * (1 << min(attempts - 1, 10)), LONGEST_RETRY)
+    again = now + min(FIRST_RETRY * (1 << min(attempts - 1, 10)), LONGEST_RETRY)
+    # Who was not asked comes first the next time: one address that makes the server fall silent holds up nobody.
+    return receipt, again if receipt.asked else again - timedelta(seconds=1)
 
 
 class Sender(Protocol):
@@ -75,10 +74,11 @@ class Sender(Protocol):
 
 
 class SmtpSender:
-    """Sends messages over one SMTP connection.
+    """Sends messages over one SMTP connection; `timeout` and `last_answer` are in seconds.
 
-    Never falls back to plain text: with `security="starttls"`, a server that does not offer STARTTLS gets nothing.
-    `timeout` and `last_answer` are in seconds.
+    A server that was not there, that fell silent, or that put off some recipients in a row, is not asked again by this
+    sender: the others of a round would wait for the same, and it would be hammered. There is no chance in the pauses
+    between rounds: one worker that asks once for all its readers is no stampede.
     """
 
     def __init__(
@@ -93,142 +93,109 @@ class SmtpSender:
         timeout: float = TIMEOUT,
         last_answer: float = LAST_ANSWER,
     ) -> None:
-        self._host, self._port, self._security = host, port, security
-        self._user, self._password = user, password
-        self._ca_file, self._timeout, self._last_answer = ca_file, timeout, last_answer
-        self._session: smtplib.SMTP | None = None
+        self._line = Line(Account(host, port, security, user, password, ca_file, timeout))
+        self._logs_in, self._last_answer = bool(user), last_answer
         self._down: Receipt | None = None
-        self._stopped = False
+        self._put_off = 0
 
     def open(self) -> Receipt | None:
-        """Connect where there is no connection; return None when ready, else why not.
-
-        A server that was not there is not asked again by this sender: the others of a round would wait for the same.
-        """
-        if self._session is None and self._down is None:
+        """Connect where there is no connection; return None when ready, else why not."""
+        if self._down is None and not self._line.open:
             try:
-                self._connect()
-            except (OSError, smtplib.SMTPException, ValueError) as e:
-                self._drop()
-                self._down = Receipt(State.PENDING, self._in_words(e))
+                self._line.connect()
+            except LineError as e:
+                self._down = Receipt(State.PENDING, str(e))
         return self._down
 
     def __call__(self, message: Message) -> Receipt:
         """Send one message and say how that ended."""
         down = self.open()
-        if down or self._session is None:
-            return down or Receipt(State.PENDING, "no connection")
-        return self._transact(self._session, message)
+        if down:
+            return down
+        if not message.recipient.isascii():
+            return Receipt(State.REFUSED, "the address has letters outside ASCII, which not every server takes")
+        if 0 < self._line.largest < len(message.raw):
+            said = f"the message has {len(message.raw) // 1024} KB, the server takes {self._line.largest // 1024}"
+            return Receipt(State.REFUSED, said, content=True)
+        try:
+            receipt, silent = self._transact(message), False
+        except LineError as e:
+            receipt, silent = Receipt(State.PENDING, str(e)), e.silent
+        self._count(receipt, silent=silent)
+        return receipt
 
     def close(self) -> None:
         """Say goodbye and hang up."""
-        session, self._session = self._session, None
-        if session is not None:
-            with suppress(OSError, smtplib.SMTPException):
-                session.quit()
+        self._line.close()
 
     def stop(self) -> None:
         """Hang up at once, from another thread: a wait for the server's answer ends as a lost connection does."""
-        self._stopped = True
-        sock = getattr(self._session, "sock", None)
-        if sock is not None:
-            with suppress(OSError):
-                # The plain socket's: an SSLSocket would first forget its encryption, under the other thread's feet.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        self._line.stop()
 
-    def _connect(self) -> None:
-        if self._stopped:
-            raise OSError("the program is ending")
-        context = ssl.create_default_context(cafile=self._ca_file or None)
+    def facts(self) -> list[str]:
+        """Return what there is to say of an open connection, in lines for people."""
+        return self._line.facts() if self._line.open else []
 
-        def begun(session: smtplib.SMTP) -> None:
-            self._session = session  # before it connects, so that `stop` reaches a server that does not greet
-
-        if self._security == "tls":
-            session: smtplib.SMTP = _SmtpTls(begun, self._host, self._port, timeout=self._timeout, context=context)
-        else:
-            session = _Smtp(begun, self._host, self._port, timeout=self._timeout)
-        session.ehlo_or_helo_if_needed()
-        if self._security == "starttls":
-            _set_timeout(session, min(HANDSHAKE, self._timeout))
-            # Raises SMTPNotSupportedError where the server does not offer it: nothing goes out in plain text.
-            session.starttls(context=context)
-            _set_timeout(session, self._timeout)
-            session.ehlo()
-        if self._user:
-            session.login(self._user, self._password)
-
-    def _transact(self, session: smtplib.SMTP, message: Message) -> Receipt:
+    def _transact(self, message: Message) -> Receipt:
+        sender = _address(message.sender)
+        answer = self._line.mail(sender, len(message.raw))
+        if not answer.good:
+            return self._refused(f"the sender {sender}", answer, content=answer.too_long)
+        answer = self._line.rcpt(message.recipient)
+        if not answer.good:
+            return self._refused("the address", answer)
+        answer = self._line.data()
+        if not answer.good:
+            return self._refused("every message", answer)
+        self._line.hand_over(message.raw)
         try:
-            for verb, answer in (
-                ("MAIL", session.mail(_address(message.sender))),
-                ("RCPT", session.rcpt(message.recipient)),
-                ("DATA", session.docmd("DATA")),
-            ):
-                if not 200 <= answer[0] < 400:
-                    return self._refused(session, verb, *answer, final=verb == "RCPT")
-        except (OSError, smtplib.SMTPException) as e:
-            self._drop()
-            return Receipt(State.PENDING, self._in_words(e))
-        try:
-            session.send(_dot_stuffed(message.raw))
-        except (OSError, smtplib.SMTPException) as e:
-            # The final dot is the last thing sent, so the server cannot have taken the message.
-            self._drop()
-            return Receipt(State.PENDING, self._in_words(e))
-        try:
-            _set_timeout(session, self._last_answer)
-            code, text = session.getreply()
-            _set_timeout(session, self._timeout)
-        except (OSError, smtplib.SMTPException) as e:
-            self._drop()
-            lost = "the connection was lost before the server's last answer"
-            return Receipt(State.UNKNOWN, f"{lost}: {self._in_words(e)}")
-        if 200 <= code < 300:
-            return Receipt(State.SENT, f"{code} {_text(text)}")
-        if not 400 <= code < 600:
-            self._drop()
-            return Receipt(State.UNKNOWN, f"the server's last answer cannot be read: {_text(text)}")
-        return self._refused(session, "the message", code, text, final=True)
+            answer = self._line.last_answer(self._last_answer)
+        except LineError as e:
+            if e.silent:
+                self._spare(str(e))
+            return Receipt(State.UNKNOWN, f"the server may have the message, it did not say: {e}")
+        if 200 <= answer.code < 300:
+            return Receipt(State.SENT, str(answer))
+        if not 400 <= answer.code < 600:
+            self._line.drop()
+            return Receipt(State.UNKNOWN, f"the server may have the message, its answer cannot be read: {answer.text}")
+        return self._refused("the message", answer, content=not answer.of_mailbox)
 
-    def _refused(self, session: smtplib.SMTP, verb: str, code: int, text: bytes, *, final: bool) -> Receipt:
-        """Name a refusal. 5xx is the end for this recipient, but only where it is `final`.
+    def _refused(self, what: str, answer: Answer, *, content: bool = False) -> Receipt:
+        """Name a refusal. 5xx is the end where it speaks of the recipient or of the message.
 
         At MAIL and DATA it speaks of us, of a sender address or a server's rules that somebody will mend, and then
         every reader still wants the mail.
         """
-        with suppress(OSError, smtplib.SMTPException):
-            session.rset()
-        if code == 421 or session.sock is None:
-            self._drop()
-        if not final or not 500 <= code < 600:
-            return Receipt(State.PENDING, f"{verb}: {code} {_text(text)}")
-        return Receipt(State.REFUSED, f"{verb}: {code} {_text(text)}", content=verb != "RCPT" and not _of_mailbox(text))
+        if answer.code == 421:
+            self._line.drop()
+        else:
+            self._line.reset()
+        never = 500 <= answer.code < 600
+        said = f"{what} was {'refused' if never else 'put off'}: {answer}"
+        if content and answer.too_long:
+            said = f"the message was refused, it is too long for the server: {answer}"
+        elif not self._logs_in and re.search(r"relay|authenticat|log ?in", answer.text, re.IGNORECASE):
+            said += "; it wants a log-in: set MONITOR_SMTP_USER and MONITOR_SMTP_PASSWORD_FILE"
+        elif never and what.startswith("the sender"):
+            said += "; is MONITOR_SMTP_FROM an address that this server sends for?"
+        final = never and (content or what in ("the address", "the message"))
+        return Receipt(State.REFUSED if final else State.PENDING, said, content=final and content)
 
-    def _drop(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            session.close()
+    def _count(self, receipt: Receipt, *, silent: bool) -> None:
+        """Spare a server that serves nobody for the rest of the round."""
+        if receipt.state is State.SENT:
+            self._put_off = 0
+        elif receipt.state in (State.PENDING, State.UNKNOWN):
+            self._put_off += 1
+            if silent or self._put_off >= MOST_PUT_OFF:
+                self._spare(receipt.detail)
 
-    def _in_words(self, e: BaseException) -> str:
-        where = f"{self._host}:{self._port}"
-        match e:
-            case smtplib.SMTPAuthenticationError():
-                return f"{where}: the user name or password was refused: {e.smtp_code} {_text(e.smtp_error)}"
-            case smtplib.SMTPResponseException():
-                return f"{where}: {e.smtp_code} {_text(e.smtp_error)}"
-            case ssl.SSLCertVerificationError():
-                advice = "name its authority with MONITOR_SMTP_CA_FILE"
-                return f"{where}: the server's certificate is not trusted ({e.verify_message}); {advice}"
-            case ssl.SSLError() if "WRONG_VERSION_NUMBER" in str(e):
-                return f"{where}: does not speak TLS at once; set MONITOR_SMTP_SECURITY=starttls or another port"
-            case TimeoutError():
-                return f"{where}: no answer within {self._timeout:g} s"
-            case socket.gaierror():
-                return f"{where}: the host name was not found"
-            case OSError() if e.strerror:
-                return f"{where}: {e.strerror}"
-        return f"{where}: {' '.join(str(e).split()) or type(e).__name__}"
+    def _spare(self, why: str) -> None:
+        self._line.close()
+        self._down = Receipt(
+            State.PENDING, f"not asked, for the server did not serve the one before: {why}", asked=False
+        )
 
 
 class FileSender:
@@ -261,35 +228,6 @@ class FileSender:
         """Nothing to stop."""
 
 
-class _Smtp(smtplib.SMTP):
-    """smtplib's session, which shows itself before it connects."""
-
-    def __init__(self, begun: Callable[[smtplib.SMTP], None], host: str, port: int, *, timeout: float) -> None:
-        begun(self)
-        super().__init__(host, port, timeout=timeout)
-
-
-class _SmtpTls(smtplib.SMTP_SSL):
-    """The same, with TLS from the first byte."""
-
-    def __init__(
-        self,
-        begun: Callable[[smtplib.SMTP], None],
-        host: str,
-        port: int,
-        *,
-        timeout: float,
-        context: ssl.SSLContext,
-    ) -> None:
-        begun(self)
-        super().__init__(host, port, timeout=timeout, context=context)
-
-
-def _set_timeout(session: smtplib.SMTP, seconds: float) -> None:
-    if session.sock is not None:
-        session.sock.settimeout(seconds)
-
-
 def _write(path: Path, content: bytes) -> None:
     """Write whole or not at all: no reader ever sees half a file."""
     half = path.with_name(path.name + ".part")
@@ -300,24 +238,5 @@ def _write(path: Path, content: bytes) -> None:
     half.replace(path)
 
 
-def _dot_stuffed(raw: bytes) -> bytes:
-    """Return the message as it goes over the line (RFC 5321 4.5.2), with the final dot."""
-    ending = b"" if raw.endswith(b"\r\n") else b"\r\n"
-    return re.sub(rb"(?m)^\.", b"..", raw) + ending + b".\r\n"
-
-
 def _address(sender: str) -> str:
     return sender.rpartition("<")[2].strip("<> ")
-
-
-def _of_mailbox(answer: bytes) -> bool:
-    """Tell whether a refusal of a message speaks of the mailbox: unknown, disabled, full (RFC 3463: 5.1.x, 5.2.x).
-
-    Some servers look for it only then. 5.2.3 is a message that is too long for it.
-    """
-    return bool(re.match(rb"\s*5\.(1\.\d+|2\.(?!3\b)\d+)\b", answer))
-
-
-def _text(answer: bytes | str) -> str:
-    text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)
-    return " ".join(text.split())[:300]
