@@ -427,10 +427,12 @@ def test_after_five_days_it_gives_up_and_says_why() -> None:
     late = NOW + GIVE_UP
     refused, never = next_attempt(Receipt(State.PENDING, "451 later"), a_delivery(59), late)
     doubtful, _ = next_attempt(Receipt(State.PENDING, "451 later"), a_delivery(59, doubts=1), late)
+    in_doubt_now, _ = next_attempt(Receipt(State.UNKNOWN, "lost"), a_delivery(59), late)
     assert (refused.state, never) == (State.REFUSED, None)
     assert "60 attempts" in refused.detail
     assert "451 later" in refused.detail
     assert doubtful.state is State.UNKNOWN
+    assert in_doubt_now.state is State.UNKNOWN
 
 
 def test_a_refusal_of_what_perhaps_arrived_before_leaves_it_in_doubt() -> None:

@@ -51,7 +51,8 @@ def next_attempt(receipt: Receipt, delivery: Delivery, now: datetime) -> tuple[R
     if receipt.state is State.UNKNOWN and delivery.doubts + 1 >= MOST_DOUBTS:
         return Receipt(State.UNKNOWN, given_up), None
     if now - delivery.created >= GIVE_UP:
-        return Receipt(State.UNKNOWN if delivery.doubts else State.REFUSED, given_up), None
+        doubtful = delivery.doubts > 0 or receipt.state is State.UNKNOWN
+        return Receipt(State.UNKNOWN if doubtful else State.REFUSED, given_up), None
     again = now + min(FIRST_RETRY * (1 << min(attempts - 1, 10)), LONGEST_RETRY)
     # Who was not asked comes first the next time: one address that makes the server fall silent holds up nobody.
     return receipt, again if receipt.asked else again - timedelta(seconds=1)
