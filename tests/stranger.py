@@ -152,6 +152,7 @@ def until_ready(command: list[str]) -> int:
         for line in process.stdout:
             print(line, end="", flush=True)
             if READY.search(line):
+                soon.cancel()  # a second signal would find a worker that has ended well and no longer hears
                 process.terminate()
             elif BEGUN.search(line) and not soon.is_alive():
                 soon.start()
