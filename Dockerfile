@@ -29,7 +29,7 @@ RUN pip --python /opt/build/bin/python wheel --no-cache-dir --no-deps --no-build
  # The tables that come with it are another Python's, and on a read-only root it would make its own at each start.
  && /opt/venv/bin/python -c "import luqum.parser"
 
-FROM python:3.13-slim
+FROM python:3.13-slim AS worker
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="rift-monitor" \
       org.opencontainers.image.description="Watches RSS and Atom feeds for news of Microsoft and OpenAI, in English and Chinese, and mails a digest" \
@@ -55,3 +55,17 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=60s --timeout=10s --start-period=60s --start-interval=3s --retries=3 CMD ["monitor", "health"]
 ENTRYPOINT ["monitor"]
 CMD ["run"]
+
+# The demo of compose.yaml: the same, and a mail server with a mailbox. Built only when it is asked for by name.
+FROM python:3.13-slim AS mailbox
+COPY requirements/demo.lock /demo.lock
+RUN pip install --no-cache-dir --require-hashes --target /opt/demo -r /demo.lock
+
+FROM worker AS demo
+LABEL org.opencontainers.image.title="rift-monitor-demo"
+ENV PYTHONPATH=/opt/demo
+COPY --from=mailbox /opt/demo /opt/demo
+ENTRYPOINT ["python", "-m", "monitor.demo"]
+CMD ["mailbox"]
+
+FROM worker

@@ -69,6 +69,7 @@ locks: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows (need
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --group dev -c requirements/learn.lock -o requirements/dev.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group bench -c requirements/learn.lock -o requirements/bench.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group build -o requirements/build.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group demo -c requirements/run.lock -o requirements/demo.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 requirements/peers.in -o requirements/peers.lock
 
 clean:  ## remove what was set up (never ./data)

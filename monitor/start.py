@@ -23,6 +23,8 @@ CONFIG, SCHEMA, TEMPLATES, COMPOSE, ENVIRONMENT = (
     ".env.example",
 )
 _MODELINE = re.compile(r"\A# yaml-language-server:[^\n]*\n")
+_BUILD = re.compile(r"^    build: (?:\.|\{context: \.(?P<more>, [^}\n]*)\})(?: *(?P<words>#[^\n]*))?\n", re.MULTILINE)
+"""The lines of compose.yaml that say of what an image is built."""
 _PLAIN_ADDRESS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*@[A-Za-z0-9.-]+")
 
 
@@ -104,12 +106,16 @@ def _with(text: str, key: str, old: str, new: str) -> str:
 
 
 def compose_text(shipped: str, source: Path | None) -> str:
-    """Return the compose.yaml that came along, for an image from the source in `source`, if it is at hand."""
-    line = re.compile(r"^    build: \.(?: *(#[^\n]*))?\n", re.MULTILINE)
+    """Return the compose.yaml that came along, for images from the source in `source`, if it is at hand."""
     if source is None:
-        return line.sub("", shipped)
+        return _BUILD.sub("", shipped)
     place = json.dumps(str(source), ensure_ascii=False).replace("$", "$$")  # one $ begins a variable there
-    return line.sub(lambda match: f"    build: {place}  {match[1] or ''}\n", shipped)
+
+    def from_there(match: re.Match[str]) -> str:
+        where = f"{{context: {place}{match['more']}}}" if match["more"] else place
+        return f"    build: {where}  {match['words'] or ''}".rstrip() + "\n"
+
+    return _BUILD.sub(from_there, shipped)
 
 
 # ---------------------------------------------------------------- on disk

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,14 @@ KNOWN_NAME = ".docker-known.json"
 KNOWN = Path(os.environ.get("HOME", "/nowhere")) / KNOWN_NAME
 """In the stranger's home: which images were built and which containers started."""
 OURS = "rift-monitor"
+DEMO = "rift-monitor-demo"
 STRANGERS = re.compile(r"(?:diygod/rsshub|datasetteproject/datasette|redis)(?::[\w.-]+)?")
 """Images of others, by what they are called in public."""
 OVERRIDE = Path("compose.override.yaml")
 SERVICE_KEYS = {
     "image", "build", "command", "restart", "ports", "volumes", "environment", "env_file", "depends_on", "read_only",
     "tmpfs", "secrets", "networks", "healthcheck", "user", "container_name", "stop_grace_period", "cap_drop",
-    "security_opt", "logging",
+    "security_opt", "logging", "profiles",
 }  # fmt: skip
 
 
@@ -64,12 +66,14 @@ def _build(words: list[str], known: dict[str, list[str]]) -> Iterator[str]:
     parser = argparse.ArgumentParser(exit_on_error=False)
     parser.add_argument("-t", "--tag", default="")
     parser.add_argument("--build-arg", action="append", default=[])
+    parser.add_argument("--target", default="")
     parser.add_argument("context", type=Path)
     given = parser.parse_args(words)
     file = given.context / "Dockerfile"
     if not file.exists():
         yield f"{file} is not there"
         return
+    yield from _target(file, given.target)
     for argument in given.build_arg:
         name, _, value = argument.partition("=")
         if not re.search(rf"^ARG {name}=", file.read_text(), re.M):
@@ -82,6 +86,11 @@ def _build(words: list[str], known: dict[str, list[str]]) -> Iterator[str]:
         if not (given.context / source).exists():
             yield f"the Dockerfile copies {source}, which is not there"
     known["images"].append(given.tag)
+
+
+def _target(file: Path, target: str) -> Iterator[str]:
+    if target and not re.search(rf"^FROM \S+ AS {re.escape(target)}$", file.read_text("utf-8"), re.M):
+        yield f"{file} has no target {target}"
 
 
 def _run(words: list[str], known: dict[str, list[str]]) -> Iterator[str]:
@@ -158,7 +167,8 @@ def _compose(words: list[str]) -> Iterator[str]:
     if not file:
         yield "there is no compose.yaml"
         return
-    names = [word for word in words if not word.startswith("-")]
+    profiles = {profile for option, profile in pairwise(words) if option == "--profile"}
+    names = [word for i, word in enumerate(words) if not word.startswith("-") and words[i - 1 : i] != ["--profile"]]
     if not names or names[0] not in ("up", "down", "logs", "exec", "pull", "restart", "build", "ps", "cp"):
         yield f"nothing is known of docker compose {' '.join(words)}"
         return
@@ -166,6 +176,10 @@ def _compose(words: list[str]) -> Iterator[str]:
     if OVERRIDE.exists():
         tree = merged(tree, YAML(typ="safe").load(OVERRIDE.read_text("utf-8")))
     yield from compose_faults(tree, Path())
+    known_profiles = {profile for service in tree["services"].values() for profile in service.get("profiles", ())}
+    yield from (f"there is no profile {profile}" for profile in profiles - known_profiles)
+    if names[0] in ("up", "down"):
+        yield from (f"there is no service {name}" for name in names[1:] if name not in tree["services"])
     if names[0] == "cp":
         container, _, inside = names[1].partition(":")
         if container not in tree["services"]:
@@ -210,10 +224,10 @@ def compose_faults(tree: Any, folder: Path | None = None) -> Iterator[str]:
         if not ("image" in service or "build" in service):
             yield f"services.{name}: neither image nor build"
         image = service.get("image", "")
-        if "build" not in service and image != OURS and not STRANGERS.fullmatch(image):
+        if "build" not in service and image not in (OURS, DEMO) and not STRANGERS.fullmatch(image):
             yield f"services.{name}: whose image is {image}?"
-        if folder and "build" in service and not (folder / str(service["build"]) / "Dockerfile").exists():
-            yield f"services.{name}: no Dockerfile in {service['build']}"
+        if folder and "build" in service:
+            yield from _built(name, service["build"], folder)
         yield from (f"services.{name}: no secret {s}" for s in service.get("secrets", ()) if s not in secrets)
         for mount in service.get("volumes", ()):
             source = mount.split(":")[0]
@@ -226,6 +240,15 @@ def compose_faults(tree: Any, folder: Path | None = None) -> Iterator[str]:
         yield from (
             f"services.{name}: there is no {on}" for on in service.get("depends_on", ()) if on not in tree["services"]
         )
+
+
+def _built(name: str, build: Any, folder: Path) -> Iterator[str]:
+    parts = build if isinstance(build, dict) else {"context": build}
+    recipe = folder / str(parts["context"]) / "Dockerfile"
+    if recipe.exists():
+        yield from _target(recipe, parts.get("target", ""))
+    else:
+        yield f"services.{name}: no Dockerfile in {parts['context']}"
 
 
 # ---------------------------------------------------------------- docker's own client

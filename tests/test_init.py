@@ -249,11 +249,9 @@ def test_what_a_container_could_not_read_is_told(tmp_path: Path) -> None:
 # ---------------------------------------------------------------- compose.yaml, .env
 
 
-def service(text: str) -> dict[str, Any]:
-    """The one service of a compose.yaml."""
-    [(name, found)] = YAML(typ="safe").load(text)["services"].items()
-    assert name == "monitor"
-    return dict(found)
+def service(text: str, name: str = "monitor") -> dict[str, Any]:
+    """A service of a compose.yaml, the worker if nothing else is said."""
+    return dict(YAML(typ="safe").load(text)["services"][name])
 
 
 @pytest.mark.parametrize(
@@ -262,9 +260,14 @@ def service(text: str) -> dict[str, Any]:
 )
 def test_compose_builds_from_the_source_if_it_is_at_hand(source: Path | None, build: str | None) -> None:
     """Whatever its folder is called; installed from a wheel, the image must be there."""
-    found = service(start.compose_text((ROOT / "compose.yaml").read_text("utf-8"), source))
+    text = start.compose_text((ROOT / "compose.yaml").read_text("utf-8"), source)
+    found = service(text)
     assert found.get("build") == build
     assert found["image"] == "rift-monitor"
+    demo = service(text, "demo-mail")
+    assert demo.get("build") == (build and {"context": build, "target": "demo"})
+    assert demo["image"] == "rift-monitor-demo"
+    assert ("    build:" in text) == (source is not None)
 
 
 def test_compose_fits_the_image() -> None:
@@ -280,6 +283,23 @@ def test_compose_fits_the_image() -> None:
         True, ["/tmp"], ["ALL"], "unless-stopped",
     )  # fmt: skip
     assert found["env_file"] == [{"path": ".env", "required": False}]
+
+
+def test_the_demo_is_started_by_name_only_and_has_no_more_rights() -> None:
+    """Who does not ask for it gets the worker alone; it takes nothing from .env, and lets in this machine only."""
+    services = YAML(typ="safe").load((ROOT / "compose.yaml").read_text("utf-8"))["services"]
+    asked = {name: found for name, found in services.items() if "profiles" in found}
+    assert set(services) - set(asked) == {"monitor"}
+    assert [found["profiles"] for found in asked.values()] == [["demo"]] * 3
+    for found in asked.values():
+        for key in ("user", "read_only", "cap_drop", "security_opt"):
+            assert found[key] == services["monitor"][key]
+        assert not {"env_file", "secrets", "volumes"} & set(found)
+        assert all(port.startswith("127.0.0.1:") for port in found.get("ports", ()))
+    settings = asked["demo"]["environment"]
+    assert set(settings) <= environment.KNOWN_VARIABLES
+    assert settings["MONITOR_SMTP_HOST"] in asked
+    assert asked["demo"]["command"] == ["worker", "http://demo-feeds:8000"]
 
 
 @pytest.mark.parametrize(

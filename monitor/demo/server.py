@@ -1,4 +1,4 @@
-"""The sample feeds over real HTTP on loopback, with dates of today, validators and one feed that is out of order.
+"""The sample feeds over real HTTP, with dates of today, validators and one feed that is out of order.
 
 The samples are our own writing; nothing in them happened. Their dates are placeholders, `@{rfc822 -185m}`, filled in
 when the server starts, so that the demo's news is always fresh.
@@ -81,9 +81,14 @@ class Samples:
     """Let the weekly be as it was at that time."""
 
 
+def feeds_at(base: str) -> tuple[Feed, ...]:
+    """Return the samples as configured feeds of a server such as http://127.0.0.1:8000."""
+    return tuple(Feed(f"{base}/{file}", name, language, zone) for name, file, language, zone in _FEEDS)
+
+
 @contextmanager
-def serve(now: datetime) -> Iterator[Samples]:
-    """Serve the samples on a free port of 127.0.0.1."""
+def serve(now: datetime, host: str = "127.0.0.1", port: int = 0) -> Iterator[Samples]:
+    """Serve the samples; if nothing else is said, on a free port of this machine that no other reaches."""
     pages = {f"/{path.name}": document(path.name, now) for path in sorted(FOLDER.iterdir()) if path.suffix in _TYPES}
 
     def show(until: datetime) -> None:
@@ -117,12 +122,11 @@ def serve(now: datetime) -> Iterator[Samples]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name in the base class)
             """Say nothing: the demo prints its own summary."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, port), Handler)
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    base = f"http://127.0.0.1:{server.server_address[1]}"
+    base = f"http://{host}:{server.server_address[1]}"
     try:
-        feeds = tuple(Feed(f"{base}/{file}", name, language, zone) for name, file, language, zone in _FEEDS)
-        yield Samples(feeds, Feed(f"{base}/{WEEKLY}", "Sample Weekly"), show)
+        yield Samples(feeds_at(base), Feed(f"{base}/{WEEKLY}", "Sample Weekly"), show)
     finally:
         server.shutdown()
         server.server_close()
