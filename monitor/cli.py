@@ -31,12 +31,11 @@ from monitor.cli_common import second as _second
 from monitor.cli_common import settings as _settings
 from monitor.cli_common import warn_of_strangers as _warn_of_strangers
 from monitor.cli_feeds import feeds_app
+from monitor.cli_send import outbox, post, send_test, warn_of_channels
 from monitor.errors import ConfigError, Fault, MonitorError
 
 if TYPE_CHECKING:
     from monitor.advice import Advice
-    from monitor.digest.mail import Sender
-    from monitor.environment import MailSettings
     from monitor.model import DigestPlan, Edition, Judged, Outcome
     from monitor.polling import Due
     from monitor.settings import Settings
@@ -101,9 +100,10 @@ def run() -> None:
     stop = schedule.heed_signals()
     settings, mail = _usable_settings(), environment.mail_settings()
     _warn_of_strangers()
+    warn_of_channels(settings)
     for line in [] if mail.to_files else config.sample_addresses(settings):
         _say(line)
-    where = f"{mail.host}:{mail.real_port}" if mail.host else f"files in {_outbox()} (no MONITOR_SMTP_HOST is set)"
+    where = f"{mail.host}:{mail.real_port}" if mail.host else f"files in {outbox()} (no MONITOR_SMTP_HOST is set)"
     _say(
         f"monitor {__version__}: {len(settings.enabled)} feeds from {_Paths.config}, data in {_Paths.data}, "
         f"digests go to {where}"
@@ -112,7 +112,7 @@ def run() -> None:
     if port := environment.metrics_port(os.environ):
         metrics = Metrics()
         metrics.serve(port)
-    office = schedule.Office(_Paths.config, _Paths.data, _desk(mail), lambda: _sender(mail), _now, metrics=metrics)
+    office = schedule.Office(_Paths.config, _Paths.data, _desk(mail), lambda: post(mail), _now, metrics=metrics)
     schedule.run(office, settings, stop)
 
 
@@ -214,6 +214,7 @@ def digest(
 
     settings, mail = _settings(), environment.mail_settings()
     _warn_of_strangers()
+    warn_of_channels(settings)
     plan = _plan(settings, name)
     with Store(_database()) as store:
         worker.meet_digests(settings, store, _now())
@@ -224,7 +225,7 @@ def digest(
                 print(f"{plan.name}: nothing new, nothing sent (empty: skip)")
             elif made:
                 print(f"{plan.name}: {_told(made[0])}: {made[1][0].subject}")
-            results = worker.deliver(store, _sender(mail), _now)
+            results = worker.deliver(store, post(mail), _now)
             _archive(settings, store)
     for recipient, state, detail in results:
         later = "" if state in ("sent", "refused") else " (will be tried again)"
@@ -434,41 +435,7 @@ app.command()(cli_archive.export)
 # ---------------------------------------------------------------- looking after it
 
 
-@app.command("send-test")
-def send_test(address: Annotated[str, typer.Argument(help="Who gets the test mail.")]) -> None:
-    """Send one mail, and say what the server answered."""
-    import secrets
-
-    from monitor import environment, schema
-    from monitor.digest.message import compose, make_message_id
-    from monitor.model import DigestPlan, Rendered, State
-
-    try:
-        schema.mailbox(address)
-    except ValueError as e:
-        raise typer.BadParameter(str(e)) from e
-    mail = environment.mail_settings()
-    _warn_of_strangers()
-    if mail.to_files:
-        raise ConfigError("environment", (Fault("MONITOR_SMTP_HOST: no mail server is set, so there is none to test"),))
-    text = f"This is a test mail of rift-monitor {__version__}. Digests will reach you the same way.\n"
-    rendered = Rendered("rift-monitor: test mail", text, f"<!doctype html><title>Test mail</title><p>{text}</p>")
-    message = compose(
-        rendered,
-        plan=DigestPlan("test", (address,), ""),
-        recipient=address,
-        sender=mail.sender,
-        message_id=make_message_id(f"test.{secrets.token_hex(8)}", mail.sender),
-        date=_now(),
-        owner="",
-    )
-    sender = _sender(mail)
-    receipt = sender(message)
-    sender.close()
-    words = {State.SENT: "sent", State.UNKNOWN: "perhaps sent", State.REFUSED: "refused"}
-    print(f"{address}: {words.get(receipt.state, 'not sent')}: {receipt.detail}")
-    if receipt.state is not State.SENT:
-        raise typer.Exit(1)
+app.command("send-test")(send_test)
 
 
 @app.command()
@@ -527,25 +494,6 @@ def version() -> None:
 
 
 # ---------------------------------------------------------------- helpers
-
-
-def _outbox() -> Path:
-    return _Paths.data / "outbox"
-
-
-def _sender(mail: MailSettings) -> Sender:
-    from monitor.digest.mail import FileSender, SmtpSender
-
-    if mail.to_files:
-        return FileSender(_outbox())
-    return SmtpSender(
-        mail.host,
-        mail.real_port,
-        security=mail.security,
-        user=mail.user,
-        password=mail.password,
-        ca_file=mail.ca_file,
-    )
 
 
 def _told(edition: Edition) -> str:

@@ -235,7 +235,14 @@ def _settings(path: Path, raw: bytes, parsed: FilePart) -> Settings:
 
 def _plan(part: DigestPart) -> DigestPlan:
     return DigestPlan(
-        part.name, tuple(part.to), part.crontab(), part.timezone, part.language, tuple(part.themes), part.empty
+        part.name,
+        tuple(part.to),
+        part.crontab(),
+        part.timezone,
+        part.language,
+        tuple(part.themes),
+        part.empty,
+        tuple(part.channels),
     )
 
 

@@ -110,6 +110,38 @@ def _plain(error: Mapping[str, Any]) -> str:
     return str(error["ctx"]["error"]) if error["type"] == "value_error" else str(error["msg"])
 
 
+def channels(environ: Mapping[str, str]) -> dict[str, str]:
+    """Read the file that MONITOR_CHANNELS_FILE names: the addresses of channels by name; none where it is not set.
+
+    Raises:
+        ConfigError: it cannot be read or understood; the message names the lines, and no address.
+    """
+    path = environ.get(f"{PREFIX}CHANNELS_FILE", "").strip()
+    if not path:
+        return {}
+    variable = f"{PREFIX}CHANNELS_FILE"
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as e:
+        why = e.strerror if isinstance(e, OSError) else "it is no UTF-8"
+        raise ConfigError("environment", (Fault(f"{variable}: {path}: cannot be read: {why}"),)) from e
+    found: dict[str, str] = {}
+    faults = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        named = re.fullmatch(r"\s*([A-Za-z0-9][A-Za-z0-9_-]*)\s*=\s*(\S+://\S+)\s*", line)
+        if not named:
+            faults.append(Fault("write a name, = and an address of Apprise: team-chat = slack://…", number, 1))
+        elif named[1] in found:
+            faults.append(Fault(f"{named[1]}: a channel of this name stands above", number, 1))
+        else:
+            found[named[1]] = named[2]
+    if faults:
+        raise ConfigError(path, tuple(faults))
+    return found
+
+
 def metrics_port(environ: Mapping[str, str]) -> int | None:
     """Read MONITOR_METRICS_PORT; None where it is not set.
 
@@ -139,6 +171,10 @@ VARIABLES = (
     *(
         Variable(_variable((info.validation_alias or name,)), info.description or "", str(info.default or ""))
         for name, info in MailSettings.model_fields.items()
+    ),
+    Variable(
+        "MONITOR_CHANNELS_FILE",
+        "A file with the chats that digests name under `channels`: lines of a name, `=` and an address of Apprise.",
     ),
     Variable("MONITOR_METRICS_PORT", "A port for Prometheus. Without it, no metrics."),
     Variable("MONITOR_LOG", "`text`, `json`, or `auto`: text on a terminal, JSON elsewhere.", "auto"),

@@ -393,11 +393,15 @@ class Judged:
 # ---------------------------------------------------------------- digest: Judged → Story → Edition → Message → Delivery
 
 
+CHANNEL = "channel:"
+"""What the name of a channel stands behind where a recipient is meant: no mail address begins so."""
+
+
 @dataclass(frozen=True, slots=True)
 class DigestPlan:
     """One digest as the user configured it. `cron` is a five-field crontab line in `timezone`.
 
-    `themes` empty means all of them, and then coverage without a theme as well.
+    `themes` empty means all of them, and then coverage without a theme as well. `channels` are names of chats.
     """
 
     name: str
@@ -407,11 +411,12 @@ class DigestPlan:
     language: str = "en"
     themes: tuple[str, ...] = ()
     empty: str = "skip"
+    channels: tuple[str, ...] = ()
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """Whom it goes to, each once."""
-        return tuple(dict.fromkeys(self.to))
+        """Whom it goes to, each once: mail addresses, and channels behind their `CHANNEL`."""
+        return tuple(dict.fromkeys((*self.to, *(f"{CHANNEL}{name}" for name in self.channels))))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from monitor.digest.message import compose, make_message_id, transfer_size
 from monitor.digest.render import environment, render
 from monitor.digest.sample import sample
 from monitor.errors import TemplateError
-from monitor.model import Edition, Frame, KeptEdition, Message, Rendered, Templates
+from monitor.model import CHANNEL, Edition, Frame, KeptEdition, Message, Rendered, Templates
 from monitor.store import Store
 
 LONGEST_PAGE = 96_000
@@ -152,15 +152,17 @@ def make_messages(
 
 
 def _message(edition: Edition, rendered: Rendered, frame: Frame, recipient: str, message_id: str) -> Message:
-    return compose(
+    channel = recipient.removeprefix(CHANNEL) if recipient.startswith(CHANNEL) else ""
+    message = compose(
         rendered,
         plan=edition.plan,
-        recipient=recipient,
+        recipient=f"{channel}@channel.invalid" if channel else recipient,
         sender=frame.sender,
         message_id=message_id,
         date=edition.until,
         owner=frame.owner,
     )
+    return replace(message, recipient=recipient)
 
 
 def make_again(kept: KeptEdition) -> list[Message]:

@@ -310,6 +310,14 @@ def _as_written(value: Any) -> Any:
     return value
 
 
+ChannelName = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$",
+        max_length=40,
+        json_schema_extra={"patternErrorMessage": "a name may hold only letters, digits, - and _"},
+    ),
+]
 Threshold = Annotated[float, Field(gt=0, le=100)]
 Likelihood = Annotated[float, Field(gt=0, lt=1)]
 InLanguages = Annotated[dict[Literal["en", "zh"], str], WithJsonSchema(forms.IN_LANGUAGES)]
@@ -496,6 +504,12 @@ class DigestPart(_Part):
     )
     to: list[Mailbox] = Field(
         min_length=1, description="The mail addresses that it goes to, each with a mail of its own."
+    )
+    channels: list[ChannelName] = Field(
+        [],
+        description="Chats that get the same: names of lines in the file that `MONITOR_CHANNELS_FILE` names. Needs the "
+        "extra `apprise` (`make apprise`).",
+        examples=[["team-chat"]],
     )
     at: TimeOfDay = Field(
         "", description="The time of day at which it is sent, every day, by the clocks of `timezone`."

@@ -188,7 +188,7 @@ def deliver(
             if stop and stop.is_set():
                 break
             # Only what has a server to go to is `sending`: a kill while connecting leaves no doubt behind.
-            receipt = sender.open() or _send(sender, delivery, store, clock)
+            receipt = sender.open(delivery.message.recipient) or _send(sender, delivery, store, clock)
             receipt, again = mail.next_attempt(receipt, delivery, clock())
             store.end_delivery(delivery, receipt, again, clock())
             results.append((delivery.message.recipient, receipt.state, receipt.detail))

@@ -68,7 +68,7 @@ class Taker:
     def __init__(self) -> None:
         self.taken: list[Message] = []
 
-    def open(self) -> None:
+    def open(self, recipient: str = "") -> None:
         """Nothing to open."""
 
     def __call__(self, message: Message) -> Receipt:

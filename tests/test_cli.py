@@ -237,7 +237,11 @@ def test_mail_goes_through_the_settings_of_the_environment(shell: Shell, tmp_pat
         sent = shell("digest", **smtp)
         refused = shell("send-test", "me@example.test", **{**smtp, "MONITOR_SMTP_CA_FILE": ""})
     assert (tested.returncode, sent.returncode, refused.returncode) == (0, 0, 1)
-    assert tested.stdout.startswith("me@example.test: sent: 250")
+    connected, tls, login, said = tested.stdout.splitlines()
+    assert connected.startswith(f"connected to localhost:{server.port}; it says: ")
+    assert tls.startswith("TLSv1.")
+    assert login == "logged in as monitor"
+    assert said.startswith("me@example.test: sent: 250")
     assert "certificate is not trusted" in refused.stdout
     assert [to for to, _ in server.received] == ["me@example.test", "you@example.test"]
     assert server.received[1][1]["Subject"].startswith("Microsoft halts")
@@ -539,7 +543,7 @@ def test_a_test_mail_without_a_server_is_no_success(shell: Shell) -> None:
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
         "environment: MONITOR_SMPT_HOST is not a setting; did you mean MONITOR_SMTP_HOST?",
-        "environment: MONITOR_SMTP_HOST: no mail server is set, so there is none to test",
+        "environment: MONITOR_SMTP_HOST: no mail server is set, so there is none to test; digests go to data/outbox",
     ]
 
 

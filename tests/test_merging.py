@@ -98,7 +98,7 @@ class World:
         self.post()
         self.now += DAY
 
-    def open(self) -> None:
+    def open(self, recipient: str = "") -> None:
         """Nothing to open."""
 
     def __call__(self, message: Message) -> Receipt:

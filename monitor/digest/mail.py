@@ -61,8 +61,8 @@ def next_attempt(receipt: Receipt, delivery: Delivery, now: datetime) -> tuple[R
 class Sender(Protocol):
     """What carries messages: to a mail server, into files, or into a chat."""
 
-    def open(self) -> Receipt | None:
-        """Make ready; return None when ready, else why not."""
+    def open(self, recipient: str = "") -> Receipt | None:
+        """Make ready for a recipient; return None when ready, else why not."""
 
     def __call__(self, message: Message) -> Receipt:
         """Send one message and say how that ended."""
@@ -99,7 +99,7 @@ class SmtpSender:
         self._down: Receipt | None = None
         self._put_off = 0
 
-    def open(self) -> Receipt | None:
+    def open(self, recipient: str = "") -> Receipt | None:
         """Connect where there is no connection; return None when ready, else why not."""
         if self._down is None and not self._line.open:
             try:
@@ -219,7 +219,7 @@ class FileSender:
             return Receipt(State.PENDING, f"{self.folder}: cannot be written: {e.strerror or e}")
         return Receipt(State.SENT, f"written to {self.folder / name}.eml (no mail server is set)")
 
-    def open(self) -> None:
+    def open(self, recipient: str = "") -> None:
         """Nothing to open."""
 
     def close(self) -> None:
