@@ -146,6 +146,14 @@ def _meant_mailbox(address: str) -> str:
         return f"; write several as a list: [{', '.join(found)}]"
     if found and (found[0] == plain.strip() or "<" in plain):
         return f"; write it alone and plain: {found[0]}"
+    local, _, domain = plain.strip().rpartition("@")
+    if local and not local.isascii():
+        return "; letters outside ASCII before the @ cannot be used: few mail servers take them"
+    if local and not domain.isascii():
+        try:
+            return f"; write its domain in ASCII: {local}@{domain.encode('idna').decode()}"
+        except UnicodeError:
+            pass
     return "; it must look like you@example.com"
 
 
