@@ -205,6 +205,17 @@ def m009_merged_deliveries(db: Database) -> None:
     _table(db, "editions").add_column("merged_into", int)
 
 
+@migrations()
+def m010_upgrades(db: Database) -> None:
+    """Create what says which version of the program made the schema; show words that were found, not keywords.
+
+    The view of hits is made anew even where it has the words already: for some days m008 made it so.
+    """
+    _table(db, "upgrades").create({"version": str, "migration": str})
+    db.execute("DROP VIEW IF EXISTS hits")
+    db.create_view("hits", _HITS)
+
+
 def can_search(connection: sqlite3.Connection) -> bool:
     """Tell whether this SQLite was built with FTS5."""
     return bool(connection.execute("SELECT 1 FROM pragma_module_list WHERE name = 'fts5'").fetchone())
@@ -249,10 +260,8 @@ _VIEWS = {
     "hits": (
         f"SELECT items.id AS number, published, title, summary, link, outlet, language, {_THEMES},"  # noqa: S608
         " coalesce(doubted, 0) AS doubted,"
-        " (SELECT json_group_array(DISTINCT substr(CASE field WHEN 'title' THEN title ELSE summary END,"
-        ' start + 1, "end" - start)) FROM evidence'
-        " WHERE item_id = items.id AND clause LIKE 'theme.%' AND field IN ('title', 'summary'))"
-        f" AS words, {_TOLD}"
+        " (SELECT json_group_array(DISTINCT keyword) FROM evidence WHERE item_id = items.id AND clause LIKE 'theme.%')"
+        f" AS keywords, {_TOLD}"
         " FROM items JOIN verdicts ON item_id = items.id AND covered WHERE title <> '' OR summary <> ''"
     ),
     "told_stories": (
@@ -263,6 +272,15 @@ _VIEWS = {
         " WHERE editions.messages > 0"
     ),
 }  # fmt: skip
+_HITS = (
+    f"SELECT items.id AS number, published, title, summary, link, outlet, language, {_THEMES},"  # noqa: S608
+    " coalesce(doubted, 0) AS doubted,"
+    " (SELECT json_group_array(DISTINCT substr(CASE field WHEN 'title' THEN title ELSE summary END,"
+    ' start + 1, "end" - start)) FROM evidence'
+    " WHERE item_id = items.id AND clause LIKE 'theme.%' AND field IN ('title', 'summary'))"
+    f" AS words, {_TOLD}"
+    " FROM items JOIN verdicts ON item_id = items.id AND covered WHERE title <> '' OR summary <> ''"
+)
 
 
 def _table(db: Database, name: str) -> Table:

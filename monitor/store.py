@@ -7,13 +7,16 @@ Times are text, `2026-11-24T05:10:00.000000Z`, always UTC and of one width, so t
 
 from __future__ import annotations
 
+import glob
 import json
+import logging
+import os
 import re
 import sqlite3
 import time
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -22,7 +25,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from monitor import indexed
+from monitor import __version__, copies, indexed
 from monitor.errors import NewerDatabaseError, StoreError
 from monitor.model import (
     Delivery,
@@ -62,6 +65,9 @@ OWED_FOR = timedelta(days=8)
 YOUNG = timedelta(days=7)
 """How long after it was first seen an item can still become news by an edit of its words."""
 
+BEFORE = ".before-"
+"""Ends the name of the copy of a database from before it was brought up to date; a migration's number follows."""
+
 MIGRATIONS = (
     "m001_feeds_items_verdicts",
     "m002_digests_outbox",
@@ -72,23 +78,30 @@ MIGRATIONS = (
     "m007_edits",
     "m008_search",
     "m009_merged_deliveries",
+    "m010_upgrades",
 )
 """What `monitor.migrations` holds, in order: a database that has had all of them is opened without it."""
+
+log = logging.getLogger(__name__)  # of the standard library: it takes no time to import, and is heard without set-up
 
 
 class Store:
     """The database of one data folder, for one thread."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep_before: bool = True) -> None:
         """Open the database, make it where it is missing, and bring its schema up to date.
+
+        What it was before that is kept beside it, if `keep_before`.
 
         Raises:
             StoreError: it cannot be opened or written.
             NewerDatabaseError: a later version wrote it; it is left as it is.
         """
-        self.path = path
+        self.path, self._keeps_before = path, keep_before
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            self._refuse_newer_log()
+            self._make_private()
             self._conn = sqlite3.connect(path, timeout=BUSY_SECONDS)
         except (sqlite3.Error, OSError) as e:
             raise StoreError(f"{path}: cannot be used as the database: {e}") from e
@@ -120,6 +133,8 @@ class Store:
         deadline = time.monotonic() + BUSY_SECONDS
         while True:
             try:
+                # Before anything is changed, and be it only how the file is kept.
+                self._refuse_newer(copies.applied(self._conn), copies.program(self._conn))
                 # FULL: what `sending` says must be on the disk before the first byte goes to a mail server.
                 self._conn.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")
                 self._migrate()
@@ -130,27 +145,76 @@ class Store:
                 self._conn.rollback()
                 time.sleep(0.02)
 
-    def _migrate(self) -> None:
-        applied = self._applied()
+    def _make_private(self) -> None:
+        """Make a new database its owner's alone, with what SQLite lays beside it: it holds addresses and mails."""
+        if self.path != Path(":memory:"):
+            with suppress(FileExistsError):
+                os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+    def _refuse_newer_log(self) -> None:
+        """Look first at a database beside which a killed process has left its log.
+
+        To open it as ever would write the log into it, were it only to learn that a later version has written both.
+        """
+        if self.path.with_name(f"{self.path.name}-wal").exists() and self.path.exists():
+            try:
+                with copies.reading(self.path) as conn:
+                    found = copies.applied(conn), copies.program(conn)
+            except StoreError:
+                return  # the database itself will say what is wrong
+            self._refuse_newer(*found)
+
+    def _refuse_newer(self, applied: Sequence[str], program: str) -> None:
         strange = [name for name in applied if name not in MIGRATIONS]
         if strange:
+            by = f"rift-monitor {program}" if program else "a later version of this program"
             raise NewerDatabaseError(
-                f"{self.path}: was written by a later version of this program ({strange[-1]}); "
+                f"{self.path}: was written by {by} ({strange[-1]}), and this is {__version__}; "
                 "update the program, or use another data folder"
             )
-        if set(MIGRATIONS) - set(applied):
-            from monitor import migrations
 
-            # One transaction for all, taken at once: two processes may open a new database together.
-            with self._write():
-                migrations.apply(self._conn)
+    def _migrate(self) -> None:
+        if not set(MIGRATIONS) - set(copies.applied(self._conn)):
+            return
+        from monitor import migrations
 
-    def _applied(self) -> list[str]:
-        """Return the names of the migrations that the database has had, as sqlite-utils keeps them."""
-        if not self._conn.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone():
-            return []
-        names = "SELECT name FROM _sqlite_migrations WHERE migration_set = 'monitor' ORDER BY rowid"
-        return [name for (name,) in self._conn.execute(names)]
+        # One transaction for all, taken at once: two processes may open a new database together.
+        with self._write():
+            before = copies.applied(self._conn)
+            self._refuse_newer(before, copies.program(self._conn))
+            missing = [name for name in MIGRATIONS if name not in before]
+            if not missing:
+                return
+            kept = self._keep_before(missing[0]) if before and self._keeps_before else ""
+            migrations.apply(self._conn)
+            self._run("INSERT INTO upgrades (version, migration) VALUES (?, ?)", (__version__, MIGRATIONS[-1]))
+        if kept:
+            log.warning("%s: brought up to date for rift-monitor %s; %s", self.path, __version__, kept)
+
+    def _keep_before(self, migration: str) -> str:
+        """Keep a copy of the database as it is before `migration`, and say so: only with it is there a way back.
+
+        An upgrade is whole or not done at all, copy or none: where there is no room for one, it goes on without.
+        """
+        target = self.path.with_name(f"{self.path.name}{BEFORE}{migration[:4]}")
+        try:
+            copies.copy(self.path, target, over=True)
+        except StoreError as e:
+            return f"what was there before could not be kept ({e})"
+        for other in self._copies_before() - {target}:
+            with suppress(OSError):
+                other.unlink()
+        return f"as it was before: {target}"
+
+    def _copies_before(self) -> set[Path]:
+        return set(self.path.parent.glob(f"{glob.escape(self.path.name)}{BEFORE}m[0-9][0-9][0-9]"))
+
+    def forget_copies(self, before: datetime) -> None:
+        """Remove what was kept of the database at upgrades that were made before then."""
+        for copy in self._copies_before():
+            with suppress(OSError):
+                if copy.stat().st_mtime < before.timestamp():
+                    copy.unlink()
 
     @contextmanager
     def _write(self) -> Iterator[None]:
@@ -979,6 +1043,28 @@ class Store:
             {"e": _numbers(editions)},
         )
         return (_must(row["since"]), _must(row["until"])) if row["since"] else None
+    def give_up_deliveries(self, now: datetime) -> tuple[str, ...]:
+        """Give up every mail that is still to be sent, for it may have arrived already; return to whom they were.
+
+        That is so after a restore: what waited in the backup was tried on in the database that it takes the place of.
+        """
+        waiting = "(next_try IS NOT NULL OR state = ?)"
+        with self._write():
+            rows = self._rows(
+                f"SELECT recipient FROM deliveries JOIN messages ON messages.id = deliveries.message_id WHERE {waiting}"  # noqa: S608
+                " ORDER BY deliveries.id",
+                (State.SENDING,),
+            )
+            self._run(
+                f"UPDATE deliveries SET state = ?, next_try = NULL, updated = ?, detail = ? WHERE {waiting}",  # noqa: S608
+                (
+                    State.UNKNOWN,
+                    _iso(now),
+                    "given up by a restore: it may have arrived meanwhile",
+                    State.SENDING,
+                ),
+            )
+        return tuple(row["recipient"] for row in rows)
 
     def troubled_deliveries(self) -> list[tuple[str, State, str, datetime]]:
         """Return recipient, state, detail and time of making of what did not arrive, oldest first.

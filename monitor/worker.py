@@ -36,6 +36,8 @@ __all__ = [
 
 HEARTBEAT = timedelta(days=7) - timedelta(hours=3)
 """After so long without a mail, `empty: weekly` sends one line; a little short, for days are not of one length."""
+KEEP_BEFORE = timedelta(days=30)
+"""How long the copy from before an upgrade is kept: texts in it should not outlive their time by much."""
 RECENT = timedelta(days=7)
 """How long a told story can be continued by another report."""
 MERGED = timedelta(days=15)
@@ -208,6 +210,7 @@ def _send(sender: mail.Sender, delivery: Delivery, store: Store, clock: Clock) -
 
 def tidy(settings: Settings, store: Store, now: datetime) -> int:
     """Forget the texts that are older than the retention time; return how many."""
+    store.forget_copies(now - KEEP_BEFORE)
     return store.tidy(now - settings.retention)
 
 

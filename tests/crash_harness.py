@@ -1,9 +1,9 @@
 """Runs one job again and again, each time killed with SIGKILL one step later. Not a test: `test_crash.py` runs it.
 
 A step is a call of a public function in the modules that order, store and send, and the moment before and after each
-call there of what writes to the database, the disk or a socket. For each step a forked child starts from the same data
-folder, dies there, and a second child does the job again to its end. What is left after the kill and at the end is for
-the caller to judge.
+call there of what writes to the database, the disk or a socket; of an upgrade, which is one call, each statement that
+writes. For each step a forked child starts from the same data folder, dies there, and a second child does the job again
+to its end. What is left after the kill and at the end is for the caller to judge.
 
     python -m tests.crash_harness JOB.json    prints one JSON line a step: {"step", "killed"}
 """
@@ -14,12 +14,15 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import monitor.migrations  # noqa: F401 (once for all the children)
 from monitor import config, press, worker
 from monitor.digest.mail import SmtpSender
 from monitor.locks import hold
@@ -27,11 +30,15 @@ from monitor.store import Store
 
 WATCHED = {"monitor.worker", "monitor.polling", "monitor.store", "monitor.digest.mail", "monitor.digest.smtp"}
 WRITERS = {"execute", "executemany", "send", "sendall", "write", "replace", "fsync"}
+COPYING = {"backup", "link", "replace", "fsync", "unlink"}
 NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
 
 
 def job(order: dict[str, Any], data: Path) -> None:
     """Do the job that the order names, as the command line would."""
+    if order["job"] == "upgrade":
+        Store(data / "monitor.db").close()
+        return
     settings = config.load(Path(order["config"]))
     with Store(data / "monitor.db") as store:
         if order["job"] == "poll":
@@ -63,6 +70,33 @@ def kill_at(step: int) -> None:
     sys.setprofile(watch)
 
 
+def kill_at_statement(step: int) -> None:
+    """Make this process die at the n-th statement that may write, or the n-th step of naming a copy."""
+    left = step
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def heard(sql: str) -> None:
+        if not sql.lstrip().upper().startswith(("SELECT", "PRAGMA", "--")):
+            count()
+
+    class Traced(sqlite3.Connection):
+        def __init__(self, *values: Any, **options: Any) -> None:
+            super().__init__(*values, **options)
+            self.set_trace_callback(heard)
+
+    def watch(frame: FrameType, event: str, arg: Any) -> None:
+        if event.startswith("c_") and getattr(arg, "__name__", "") in COPYING:
+            count()
+
+    setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Traced))  # noqa: B010 (its type has no such name)
+    sys.setprofile(watch)
+
+
 def in_child(order: dict[str, Any], data: Path, step: int = 0) -> int:
     """Do the job in a fork; return its exit status as `os.wait` has it."""
     pid = os.fork()
@@ -71,7 +105,7 @@ def in_child(order: dict[str, Any], data: Path, step: int = 0) -> int:
     status = 1
     try:
         if step:
-            kill_at(step)
+            (kill_at_statement if order["job"] == "upgrade" else kill_at)(step)
         job(order, data)
         status = 0
     finally:
@@ -86,7 +120,7 @@ def main() -> None:
     origin, work = Path(order["origin"]), Path(order["work"])
     step, killed = 0, True
     while killed:
-        step += 1
+        step += order.get("stride", 1)
         data = work / str(step)
         shutil.copytree(origin, data)
         status = in_child(order, data, step)
