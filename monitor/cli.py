@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from monitor import __version__, cli_archive, cli_init, cli_rules
+from monitor import __version__, cli_archive, cli_copies, cli_init, cli_rules
 from monitor.cli_common import Paths as _Paths
 from monitor.cli_common import database as _database
 from monitor.cli_common import desk as _desk
@@ -71,7 +71,7 @@ def _options(
     _Paths.config, _Paths.data = config, data
 
 
-_QUIET = ("poll", "feeds", "health", "init", "version", "search", "export")
+_QUIET = ("poll", "feeds", "health", "init", "version", "search", "export", "backup", "restore")
 """Commands that often end before anything could be logged; structlog takes a tenth of a second to import."""
 
 
@@ -430,6 +430,8 @@ for _command in (
 
 app.command(cls=cli_archive.SearchCommand)(cli_archive.search)
 app.command()(cli_archive.export)
+app.command()(cli_copies.backup)
+app.command()(cli_copies.restore)
 
 
 # ---------------------------------------------------------------- looking after it

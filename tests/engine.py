@@ -169,7 +169,7 @@ def _compose(words: list[str]) -> Iterator[str]:
         return
     profiles = {profile for option, profile in pairwise(words) if option == "--profile"}
     names = [word for i, word in enumerate(words) if not word.startswith("-") and words[i - 1 : i] != ["--profile"]]
-    if not names or names[0] not in ("up", "down", "logs", "exec", "pull", "restart", "build", "ps", "cp"):
+    if not names or names[0] not in ("up", "down", "logs", "exec", "pull", "restart", "build", "ps", "cp", "stop"):
         yield f"nothing is known of docker compose {' '.join(words)}"
         return
     tree = YAML(typ="safe").load(Path(file).read_text("utf-8"))
