@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test extras fulltext apprise model model-check likeness eval bench bench-backtest points pictures docs lint locks clean
+.PHONY: help run demo test extras fulltext apprise model model-check likeness eval bench bench-backtest points pictures docs lint audit locks clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -64,6 +64,9 @@ lint: $(VENV)/.dev  ## ruff, mypy and the arrows of the house
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
+audit: $(VENV)/.audit  ## known vulnerabilities in what requirements/ pins, if a database of them can be reached
+	@$(BIN)/python bench/audit.py $(VENV)/audit/bin/pip-audit
+
 locks: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml -o requirements/run.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra learn -c requirements/run.lock -o requirements/learn.lock
@@ -74,6 +77,7 @@ locks: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows (need
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group bench -c requirements/learn.lock -o requirements/bench.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group build -o requirements/build.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group demo -c requirements/run.lock -o requirements/demo.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group audit -o requirements/audit.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 requirements/peers.in -o requirements/peers.lock
 
 clean:  ## remove what was set up (never ./data)
@@ -105,4 +109,10 @@ $(VENV)/.extras: $(VENV)/.run requirements/learn.lock requirements/semantic.lock
 
 $(VENV)/.bench: $(VENV)/.run requirements/bench.lock
 	@$(PIP) --require-hashes -r requirements/bench.lock
+	@touch $@
+
+# Apart from the rest: what audits is no part of what is audited.
+$(VENV)/.audit: requirements/audit.lock | $(VENV)/bin/python
+	@$(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip --disable-pip-version-check -q install --require-hashes -r requirements/audit.lock
 	@touch $@
