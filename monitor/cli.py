@@ -19,6 +19,7 @@ import typer
 
 from monitor import __version__, cli_archive, cli_copies, cli_init, cli_rules
 from monitor.cli_common import Paths as _Paths
+from monitor.cli_common import Voice as _Voice
 from monitor.cli_common import database as _database
 from monitor.cli_common import desk as _desk
 from monitor.cli_common import existing_store as _existing_store
@@ -94,11 +95,14 @@ def _set_up_logs(*, now: bool = True) -> None:
 @app.command()
 def run() -> None:
     """Poll, make editions, deliver and tidy, until it is stopped."""
-    from monitor import config, environment, schedule
+    from monitor import config, environment, logs, schedule
     from monitor.metrics import Metrics
 
     stop = schedule.heed_signals()
+    _Voice.logs = not logs.is_text(os.environ.get("MONITOR_LOG", "auto"))
+    logs.take_all()
     settings, mail = _usable_settings(), environment.mail_settings()
+    logs.hide([mail.password])
     _warn_of_strangers()
     warn_of_channels(settings)
     for line in [] if mail.to_files else config.sample_addresses(settings):
@@ -534,7 +538,7 @@ def main() -> None:
     try:
         app()
     except MonitorError as e:
-        _say(str(e))
+        _say(str(e), error=True)
         sys.exit(e.exit_code)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has gone; that is no error of ours.

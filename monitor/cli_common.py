@@ -30,6 +30,12 @@ class Paths:
     data = Path("data")
 
 
+class Voice:
+    """Where what is said goes: beside the results, or into the log of a worker that writes JSON."""
+
+    logs = False
+
+
 def now() -> datetime:
     """Return the time, in UTC."""
     return datetime.now(UTC)
@@ -88,9 +94,15 @@ def fault(message: str) -> ConfigError:
     return ConfigError(str(Paths.config), (Fault(message),))
 
 
-def say(line: str) -> None:
-    """Tell the person, beside the results."""
-    print(line, file=sys.stderr)
+def say(line: str, *, error: bool = False) -> None:
+    """Tell the person, beside the results; whoever reads a worker's log as JSON reads this so too."""
+    if not Voice.logs:
+        print(line, file=sys.stderr)
+        return
+    import structlog
+
+    log = structlog.get_logger()
+    (log.error if error else log.info)(line)
 
 
 def when(cron: str) -> str:

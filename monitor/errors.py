@@ -24,6 +24,24 @@ def without_credentials(address: str) -> str:
     return re.sub(r"(?<=://)[^/?#\s]*@", "", address)
 
 
+_TELLTALE = r"[^=&?#\s]*(?:token|key|secret|pass|pwd|auth|sig|session|credential)[^=&?#\s]*"
+_SECRETS = re.compile(
+    rf"(?P<name>[?&;](?:{_TELLTALE}|code|hash|user|feed)=)[^&#\s'\"<>]+"
+    r"|(?P<long>[?&;][^=&?#\s]{1,40}=)(?=[\w%.~+-]*\d)(?=[\w%.~+-]*[A-Za-z])[\w.~+-]{20,}"
+    r"|(?P<scheme>\b(?:Basic|Bearer) +)[\w.~+/=-]{6,}",
+    re.IGNORECASE,
+)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text in which no web address has a password, nor what its query names or looks like a key.
+
+    So may it stand in logs, in `monitor health` and on pages of its own.
+    """
+    kept = without_credentials(text)
+    return _SECRETS.sub(lambda found: f"{found['name'] or found['long'] or found['scheme']}***", kept)
+
+
 def clipped(text: str, most: int) -> str:
     """Return so much of a text as a line has room for: at most so many characters, the last a … where more follow."""
     return text if len(text) <= most else f"{text[: most - 1]}…"

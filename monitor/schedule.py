@@ -27,7 +27,7 @@ from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEv
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from monitor import again, archive, changes, config, lastgood, resources, slots, worker
+from monitor import again, archive, changes, config, lastgood, logs, resources, slots, worker
 from monitor.advice import Advice, advice, weights_state
 from monitor.digest import labels
 from monitor.digest.mail import Sender
@@ -118,6 +118,7 @@ class Runner:
         self._advised: tuple[str, object] | None = None
         self._templates_seen: object = None
         self._to_archive = True  # what an earlier run did not come to
+        self._hide()
         # A late job runs late rather than never, and once for all the times that it was missed.
         self._scheduler = BackgroundScheduler(
             timezone="UTC", job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
@@ -386,7 +387,18 @@ class Runner:
             self._plan_digests(settings)
             _log_changes("configuration changed", self.settings, settings)
             self.settings = settings
+            self._hide()
             self._content(store, raw)
+
+    def _hide(self) -> None:
+        """Keep what feeds are asked with out of the logs; passwords in addresses are never in them anyway."""
+        telling = ("auth", "cookie", "key", "token", "secret", "pass")
+        logs.hide(
+            value
+            for feed in self.settings.feeds
+            for name, value in feed.headers
+            if any(word in name.lower() for word in telling)
+        )
 
     def _content(self, store: Store, raw: bytes) -> None:
         """The file is the one in use: nothing is wrong with it, and it is kept for a worker that finds another."""

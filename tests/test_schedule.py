@@ -908,8 +908,9 @@ def test_the_process_starts_on_a_broken_file_with_the_last_good_one(tmp_path: Pa
             assert first.end(signal.SIGKILL)
         file.write_text("themes: [")
         with running(file, data) as second:
-            assert str(data / "feeds.last-good.yaml") in second.wait_for("cannot be used; the worker goes by")
-            second.wait_for("feeds.yaml:1:")
+            said = second.wait_for("cannot be used; the worker goes by")
+            assert str(data / "feeds.last-good.yaml") in said
+            assert "feeds.yaml:1:" in said
             assert f"{file}:1:" in json.loads(second.wait_for("configuration rejected"))["reason"]
             health = subprocess.run(
                 [sys.executable, "-m", "monitor", "-c", str(file), "-d", str(data), "health"],
