@@ -13,7 +13,7 @@ import shlex
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -447,50 +447,17 @@ app.command("send-test")(send_test)
 @app.command()
 def health(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Exit 0 only while polling and sending work; say what is wrong."""
-    from monitor import health as diagnosis
-    from monitor.store import Store
+    from monitor import checkup
 
-    settings_fault, wrong = "", []
-    try:
-        settings: Settings | None = _settings()
-    except ConfigError as e:
-        from monitor import lastgood
-
-        # The worker goes by this one meanwhile.
-        settings, settings_fault = lastgood.load(_Paths.config, _Paths.data), str(e).splitlines()[0]
-    if not _database().exists():
-        wrong = [f"{_database()}: no database yet; is the worker running?"]
-    else:
-        try:
-            with Store(_database()) as store:
-                wrong = diagnosis.problems(**_snapshot(store, settings))
-        except MonitorError as e:
-            wrong = [str(e)]
-    # A rejected edit is noted by the worker; the fault itself is only told here while no worker has seen it.
-    if settings_fault and not any(settings_fault in line for line in wrong):
-        wrong.append(settings_fault)
+    found = checkup.examine(_Paths.config, _Paths.data, _now())
+    problems = [one.line for one in found if one.grave]
+    remarks = [one.line for one in found if not one.grave]
     if as_json:
-        print(json.dumps({"healthy": not wrong, "problems": wrong}, ensure_ascii=False))
+        print(json.dumps({"healthy": not problems, "problems": problems, "remarks": remarks}, ensure_ascii=False))
     else:
-        print("\n".join(wrong) or "healthy")
-    if wrong:
+        print("\n".join([*(problems or ["healthy"]), *(f"note: {remark}" for remark in remarks)]))
+    if problems:
         raise typer.Exit(1)
-
-
-def _snapshot(store: Store, settings: Settings | None) -> dict[str, Any]:
-    """Gather what `health.problems` asks for."""
-    from monitor import locks
-
-    states = store.feed_states()
-    return {
-        "now": _now(),
-        "running": locks.is_held(_Paths.data, "worker"),
-        "jobs": store.jobs(),
-        "states": [states[feed.url] for feed in (settings.enabled if settings else ()) if feed.url in states],
-        "digests": [(p, store.last_edition(p.name, _now())) for p in (settings.digests if settings else ())],
-        "deliveries": store.troubled_deliveries(),
-        "notes": store.notes(),
-    }
 
 
 @app.command()

@@ -781,3 +781,25 @@ class JobRun:
     finished: datetime | None
     succeeded: datetime | None
     error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person should know, and since when."""
+
+    text: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a database holds: hits by theme, stories and editions by digest, deliveries by state."""
+
+    items: int
+    hits: Mapping[str, int]
+    stories: Mapping[str, int]
+    updates: Mapping[str, int]
+    editions: Mapping[str, int]
+    mails: Mapping[str, int]
+    deliveries: Mapping[str, int]
+    last_delivery: datetime | None

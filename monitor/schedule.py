@@ -2,10 +2,11 @@
 
     poll       every minute: reads feeds.yaml again if it changed, then polls the feeds that are due
     editions   every minute, and at each digest's own time: freezes what is due, then delivers
-    tidy       once a day
+    tidy       once a day: old texts are forgotten, and the database is read through for damage
 
 A job that wakes up twice, late, or after the clock was changed does no harm: a slot is frozen once. APScheduler's
-own memory is not used; jobs are made anew from feeds.yaml at start and after each edit.
+own memory is not used; jobs are made anew from feeds.yaml at start, after each edit and when the clock was set, for
+APScheduler plans by the clock and would wait for a time that was put off by a day.
 """
 
 from __future__ import annotations
@@ -24,11 +25,13 @@ from typing import Any
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from monitor import again, archive, changes, config, lastgood, logs, resources, slots, worker
+from monitor import again, archive, changes, config, health, lastgood, logs, resources, slots, worker
 from monitor.advice import Advice, advice, weights_state
+from monitor.clockwatch import Break, ClockWatch
 from monitor.digest import labels
 from monitor.digest.mail import Sender
 from monitor.errors import ConfigError, MonitorError, TemplateError
@@ -56,6 +59,14 @@ POLL_SHARE = 20.0
 """Seconds of a poll that go to judging again after an edit; the next poll goes on with it, and is not late."""
 EDITION_PATIENCE = 60.0
 """Seconds that an edition waits for that. Most edits were judged by polls long before."""
+IDLE = 20 * 60.0
+"""Seconds without a poll begun after which the scheduler is taken for dead; `monitor health` has said so by then."""
+TIDIED = timedelta(hours=23)
+"""So seldom texts are forgotten."""
+UNSURE = timedelta(days=2)
+"""When it was last tidied longer ago than that, or later than now, the clock may be wrong: it must stand for a day."""
+ANEW = "was begun anew"
+"""How the note on a database begins that was made in place of one that is gone."""
 LAST_WORD = 8.0
 """Seconds from the signal to the end of the process, whatever hangs: a container is killed after ten."""
 
@@ -65,6 +76,12 @@ _ORPHAN = (
 )
 
 log = structlog.get_logger()
+
+
+def seconds() -> float:
+    """Return the time of a timer that nobody sets, and that goes on while the machine sleeps where there is such."""
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +94,7 @@ class Office:
     make_sender: Callable[[], Sender]
     clock: worker.Clock
     tick: timedelta = TICK
-    timer: Callable[[], float] = time.monotonic
+    timer: Callable[[], float] = seconds
     metrics: Metrics | None = None
 
     @property
@@ -108,6 +125,7 @@ class Runner:
         self._one_delivery = threading.Lock()
         self._one_judging = threading.Lock()
         self._one_opinion = threading.Lock()
+        self._one_recognition = threading.Lock()
         self._judged_by = ""
         self._rejected = ""
         self._suspect: Suspect | None = None
@@ -118,6 +136,12 @@ class Runner:
         self._advised: tuple[str, object] | None = None
         self._templates_seen: object = None
         self._to_archive = True  # what an earlier run did not come to
+        self._watch = ClockWatch(office.clock(), office.timer())
+        self._polled_at = office.timer()
+        self._polling = False
+        self._began: datetime | None = None  # what its own database says of this worker
+        self._well = office.clock()
+        self._untold: Break | None = None  # that the clock was set, until it is noted
         self._hide()
         # A late job runs late rather than never, and once for all the times that it was missed.
         self._scheduler = BackgroundScheduler(
@@ -127,18 +151,34 @@ class Runner:
 
     def start(self) -> None:
         """Make the jobs and begin with a poll."""
-        now = self.office.clock()
         with Store(self.office.database) as store:
-            self._welcome(store, now)
-        every = IntervalTrigger(seconds=int(self.office.tick.total_seconds()))
-        self._scheduler.add_job(self.poll, every, id="poll", next_run_time=now)
-        self._scheduler.add_job(self.editions, every, id="editions", next_run_time=now)
-        self._scheduler.add_job(self.tidy, IntervalTrigger(days=1), id="tidy", next_run_time=now + timedelta(minutes=5))
-        self._plan_digests(self.settings)
+            self._welcome(store, self.office.clock())
+        self._plan()
         self._scheduler.start()
+        self._watch = ClockWatch(
+            self.office.clock(), self.office.timer()
+        )  # to bring the database up to date takes long
+
+    def _plan(self) -> None:
+        """Plan all jobs from now on, in place of those that are planned."""
+        now, every = self.office.clock(), int(self.office.tick.total_seconds())
+        for job, name, at in (
+            (self.poll, "poll", now),
+            (self.editions, "editions", now),
+            (self.tidy, "tidy", now + timedelta(minutes=5)),
+        ):
+            # A new trigger too: the old one counts from when it was made, by the clock of then.
+            trigger = IntervalTrigger(seconds=3600 if name == "tidy" else every)
+            self._scheduler.add_job(job, trigger, id=name, next_run_time=at, replace_existing=True)
+        self._plan_digests(self.settings)
 
     def _welcome(self, store: Store, now: datetime) -> None:
         """Say what was edited while no worker ran, and begin with what can be used."""
+        written = max((at for run in store.jobs().values() for at in (run.started, run.finished) if at), default=now)
+        if written - now > health.AHEAD:
+            self._note_clock(store, Break(written, now, now - written, timedelta()))
+        store.begin_job("worker", now)
+        self._began = now
         before = lastgood.load(self.office.config, self.office.data)
         if before and before.fingerprint != self.settings.fingerprint:
             store.leave_digests(_gone(before, self.settings), now)
@@ -154,10 +194,44 @@ class Runner:
             self._sender.stop()
         self._scheduler.shutdown(wait=True)
 
+    # ------------------------------------------------------------ the clock and the scheduler
+
+    def look_around(self) -> None:
+        """See whether the clock was set, and whether jobs are begun; to be called each second.
+
+        Raises:
+            MonitorError: the scheduler is dead.
+        """
+        found = self._watch.look(self.office.clock(), self.office.timer())
+        if found:
+            self._polled_at = self.office.timer()
+            if found.is_set:
+                log.warning("the clock was set; planned anew", how=str(found))
+                self._untold = found  # by the next job: the database may be locked now
+            else:
+                log.info("planned anew", why=str(found))
+            self._plan()
+        if not self._polling and self.office.timer() - self._polled_at > IDLE:
+            raise MonitorError(
+                f"no poll was begun for {IDLE / 60:g} minutes: the scheduler is dead; the worker ends, so that whoever"
+                " watches over it starts it anew"
+            )
+
+    def _note_clock(self, store: Store, found: Break) -> None:
+        """Note that the clock was set, and let this worker have begun by the new one."""
+        with self._one_recognition:
+            run = store.jobs().get("worker")
+            if run and run.started == self._began:
+                store.begin_job("worker", found.now)
+                self._began = found.now
+            store.note("clock", str(found), found.now)
+            self._untold = None
+
     # ------------------------------------------------------------ jobs
 
     def poll(self) -> None:
         """Poll what is due, then judge again what an edit asks for."""
+        self._polling = True
         try:
             with self._job("poll") as store:
                 with hold(self.office.data, "poll", wait=30):
@@ -171,10 +245,13 @@ class Runner:
                 worker.index(store)
         finally:
             self._polled.set()
+            self._polled_at, self._polling = self.office.timer(), False
 
     def _poll(self, store: Store) -> None:
         second = self._second(store)
         began = self.office.clock()
+        anew = store.noted().get("database")
+        seen = {url for url, state in store.feed_states().items() if state.last_ok}
         outcomes = worker.poll(
             self.settings,
             store,
@@ -184,6 +261,10 @@ class Runner:
             stop=self.stop,
             tell=_log_failure,
         )
+        if anew and anew.text.startswith(ANEW):
+            # What a feed shows first now, it most likely showed before: only what is newer than the loss is news.
+            fresh = {outcome.feed.url for outcome in outcomes if outcome.result != "failed"} - seen
+            store.archive_seed(fresh, anew.since)
         if outcomes:
             _log_poll(outcomes)
             self._count(store, outcomes, began)
@@ -253,6 +334,8 @@ class Runner:
             return
         try:
             with self._job("editions") as store, hold(self.office.data, "deliver", wait=30):
+                if not self._polled.is_set():
+                    return  # the database was lost just now, and what feeds show is not filed yet
                 self.reload(store)
                 faults = self._freeze_due(store)
                 self._deliver(store)
@@ -331,9 +414,26 @@ class Runner:
             store.save_templates(good.sources)  # what was checked: the files may have been edited since
 
     def tidy(self) -> None:
-        """Forget old texts."""
+        """Once a day: forget old texts, and see whether the database is sound.
+
+        A clock that was set forward by a year would have all texts forgotten: it must have stood for a day.
+        """
+        with Store(self.office.database) as store:
+            run = store.jobs().get("tidy")
+        now = self.office.clock()
+        last = run.succeeded if run else None
+        if last and timedelta() <= now - last < TIDIED:
+            return
         with self._job("tidy") as store:
-            gone = worker.tidy(self.settings, store, self.office.clock())
+            store.check()
+            for name in ("clock", "database"):
+                note = store.noted().get(name)
+                if note and now - note.since > health.TOLD:
+                    store.note(name, "", now)
+            if last and not timedelta() <= now - last <= UNSURE:
+                log.info("old texts are kept a day longer", why=f"tidied last at {last:%Y-%m-%d %H:%M} UTC")
+                return
+            gone = worker.tidy(self.settings, store, now)
             if gone:
                 log.info("tidied", items=gone)
             worker.index(store)
@@ -342,6 +442,9 @@ class Runner:
     def _job(self, name: str) -> Any:
         """Open the database for one run of a job and write down how it went."""
         with Store(self.office.database) as store:
+            self._recognise(store)
+            if self._untold:
+                self._note_clock(store, self._untold)
             store.begin_job(name, self.office.clock())
             error = ""
             try:
@@ -354,6 +457,31 @@ class Runner:
                 log.exception("job failed; this is a bug", job=name)
             finally:
                 store.end_job(name, self.office.clock(), error)
+
+    def _recognise(self, store: Store) -> None:
+        """Find out whether this is still the database that the worker began with, and say so where it is not.
+
+        One that is gone was made anew, empty, when it was opened: the worker goes on, and what feeds show from before
+        is filed and not told again (see `_poll`). One that was put in its place is taken up as it is.
+        """
+        now = self.office.clock()
+        with self._one_recognition:
+            run = store.jobs().get("worker")
+            if self._began is None or (run and run.started == self._began):
+                self._well = now
+                return
+            if run is None and not store.counts()["editions"]:
+                self._polled.clear()
+                text = f"{ANEW} at {now:%Y-%m-%d %H:%M} UTC, for the one that the worker had is gone"
+            else:
+                text = f"was replaced by another one, which the worker took up at {now:%Y-%m-%d %H:%M} UTC"
+            store.note("database", text, self._well)
+            log.error("the database is another one", what=text)
+            store.begin_job("worker", self._began)
+            worker.meet_digests(self.settings, store, now)
+            # What was noted, checked and judged stood in the other one.
+            self._judged_by, self._kept, self._advised, self._templates_seen = "", None, None, None
+            self._to_archive = True
 
     # ------------------------------------------------------------ feeds.yaml
 
@@ -458,10 +586,11 @@ class Runner:
         """Wake up at each digest's own time; the minute's tick would be up to a minute late."""
         for job in self._scheduler.get_jobs():
             if job.id.startswith("digest "):
-                job.remove()
+                with suppress(JobLookupError):  # another thread was quicker
+                    job.remove()
         for plan in settings.digests:
             trigger = slots.trigger(plan.cron, plan.timezone)
-            self._scheduler.add_job(self.editions, trigger, id=f"digest {plan.name}")
+            self._scheduler.add_job(self.editions, trigger, id=f"digest {plan.name}", replace_existing=True)
 
     def _on_trouble(self, event: JobExecutionEvent) -> None:
         """APScheduler swallows what a job raises: say it."""
@@ -501,8 +630,13 @@ def run(office: Office, settings: Settings, stop: threading.Event) -> None:
     with hold(office.data, "worker", wait=2):  # `monitor health` tries the lock for an instant
         runner = Runner(office, settings, stop)
         runner.start()
+        # A signal that comes just before a wait without end would not be heard in it.
         while not stop.wait(1.0):
-            pass  # a signal that comes just before a wait without end would not be heard in it
+            try:
+                runner.look_around()
+            except MonitorError as e:
+                log.critical("ended", reason=str(e))
+                os._exit(1)  # threads that hang would keep it; nothing is half written, for steps are transactions
         log.info("ending")
         runner.end()
         log.info("ended")

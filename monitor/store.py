@@ -16,7 +16,7 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,6 +24,7 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import quote
 
 from monitor import __version__, copies, indexed
 from monitor.errors import NewerDatabaseError, StoreError
@@ -32,6 +33,7 @@ from monitor.model import (
     Edition,
     Evidence,
     FeedState,
+    Figures,
     Frame,
     Item,
     JobRun,
@@ -41,6 +43,7 @@ from monitor.model import (
     Label,
     MailedEdition,
     Message,
+    Note,
     Owed,
     PastEdition,
     Receipt,
@@ -62,6 +65,10 @@ CLOCK_SLACK = timedelta(hours=1)
 """What lies further ahead than this was written by a clock that was wrong."""
 OWED_FOR = timedelta(days=8)
 """A mail that was given up is made good by the next one for so long: then a weekly digest has had its turn."""
+LONGEST_WAIT = timedelta(hours=2)
+"""No delivery is put off for longer: one that waits longer was put off by a clock that ran ahead."""
+LOOK_SECONDS = 5
+"""So long a look waits for whoever locks the database whole; one who only writes keeps nobody from reading."""
 YOUNG = timedelta(days=7)
 """How long after it was first seen an item can still become news by an edit of its words."""
 
@@ -88,16 +95,20 @@ log = logging.getLogger(__name__)  # of the standard library: it takes no time t
 class Store:
     """The database of one data folder, for one thread."""
 
-    def __init__(self, path: Path, *, keep_before: bool = True) -> None:
+    def __init__(self, path: Path, *, look: bool = False, keep_before: bool = True) -> None:
         """Open the database, make it where it is missing, and bring its schema up to date.
 
-        What it was before that is kept beside it, if `keep_before`.
+        What it was before that is kept beside it, if `keep_before`. With `look` nothing is made, brought up to date or
+        written: what is there is read as it is.
 
         Raises:
             StoreError: it cannot be opened or written.
             NewerDatabaseError: a later version wrote it; it is left as it is.
         """
         self.path, self._keeps_before = path, keep_before
+        if look:
+            self._look()
+            return
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._refuse_newer_log()
@@ -134,7 +145,7 @@ class Store:
         while True:
             try:
                 # Before anything is changed, and be it only how the file is kept.
-                self._refuse_newer(copies.applied(self._conn), copies.program(self._conn))
+                self._refuse_later()
                 # FULL: what `sending` says must be on the disk before the first byte goes to a mail server.
                 self._conn.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;")
                 self._migrate()
@@ -144,6 +155,54 @@ class Store:
                     raise
                 self._conn.rollback()
                 time.sleep(0.02)
+
+    def _look(self) -> None:
+        """Open the database to read it."""
+        if self._is_cut_short():
+            raise StoreError(f"{self.path}: is damaged: a part of it is missing")
+        try:
+            self._conn = self._opened("mode=ro")
+            self._refuse_later()
+        except sqlite3.OperationalError as e:
+            # Where nothing can be written, the files that go with WAL cannot be made: without a log there is nothing
+            # in one either, and the file is read alone.
+            self.close()
+            if "unable to open" not in str(e) or _size(self.path, "-wal"):
+                raise StoreError(f"{self.path}: cannot be read: {e}") from e
+            self._look_at_file()
+        except sqlite3.Error as e:
+            self.close()
+            raise StoreError(f"{self.path}: cannot be read: {e}") from e
+        except BaseException:
+            self.close()
+            raise
+
+    def _look_at_file(self) -> None:
+        self._conn = self._opened("mode=ro&immutable=1")
+        try:
+            self._refuse_later()
+        except BaseException as e:
+            self.close()
+            if isinstance(e, sqlite3.Error):
+                raise StoreError(f"{self.path}: cannot be read: {e}") from e
+            raise
+
+    def _opened(self, how: str) -> sqlite3.Connection:
+        return sqlite3.connect(f"file:{quote(str(self.path.absolute()))}?{how}", uri=True, timeout=LOOK_SECONDS)
+
+    def _is_cut_short(self) -> bool:
+        """Tell whether the file is shorter than it says of itself; SQLite notices when it comes to what is missing."""
+        if _size(self.path, "-wal"):
+            return False  # what is missing may be there
+        try:
+            with self.path.open("rb") as file:
+                head = file.read(100)
+        except OSError:
+            return False  # opening it says why
+        if len(head) < 100 or head[24:28] != head[92:96]:
+            return False
+        page = int.from_bytes(head[16:18])
+        return _size(self.path) < (65536 if page == 1 else page) * int.from_bytes(head[28:32])
 
     def _make_private(self) -> None:
         """Make a new database its owner's alone, with what SQLite lays beside it: it holds addresses and mails."""
@@ -164,6 +223,9 @@ class Store:
                 return  # the database itself will say what is wrong
             self._refuse_newer(*found)
 
+    def _refuse_later(self) -> None:
+        self._refuse_newer(copies.applied(self._conn), copies.program(self._conn))
+
     def _refuse_newer(self, applied: Sequence[str], program: str) -> None:
         strange = [name for name in applied if name not in MIGRATIONS]
         if strange:
@@ -172,6 +234,31 @@ class Store:
                 f"{self.path}: was written by {by} ({strange[-1]}), and this is {__version__}; "
                 "update the program, or use another data folder"
             )
+
+    @property
+    def outdated(self) -> bool:
+        """True where the database was written by an earlier version, and not brought up to date yet."""
+        return bool(set(MIGRATIONS) - set(copies.applied(self._conn)))
+
+    def is_locked(self) -> bool:
+        """Tell whether another process keeps everybody from writing, for as long as `LOOK_SECONDS` now."""
+        try:
+            with closing(self._opened("mode=rw")) as probe:
+                probe.execute("BEGIN IMMEDIATE")
+                probe.execute("ROLLBACK")
+        except sqlite3.Error as e:
+            return "locked" in str(e)
+        return False
+
+    def check(self) -> None:
+        """Read the whole file, and find out whether it is sound; takes seconds for some hundred megabytes.
+
+        Raises:
+            StoreError: it is damaged.
+        """
+        [first, *_] = self._rows("PRAGMA quick_check(1)")[0].values()
+        if first != "ok":
+            raise StoreError(f"{self.path}: is damaged: {' '.join(str(first).split())}")
 
     def _migrate(self) -> None:
         if not set(MIGRATIONS) - set(copies.applied(self._conn)):
@@ -954,12 +1041,15 @@ class Store:
             )
 
     def due_deliveries(self, now: datetime) -> list[Delivery]:
-        """Return the deliveries to try at `now`, those that have waited longest first."""
+        """Return the deliveries to try at `now`, those that have waited longest first.
+
+        Those that wait for a time too far ahead are among them: a clock that was wrong put them off.
+        """
         rows = self._rows(
             "SELECT deliveries.id AS delivery, state, attempts, doubts, messages.* FROM deliveries"
             " JOIN messages ON messages.id = deliveries.message_id"
-            " WHERE state IN (?, ?) AND next_try <= ? ORDER BY next_try, deliveries.id",
-            (State.PENDING, State.UNKNOWN, _iso(now)),
+            " WHERE state IN (?, ?) AND (next_try <= ? OR next_try > ?) ORDER BY next_try, deliveries.id",
+            (State.PENDING, State.UNKNOWN, _iso(now), _iso(now + LONGEST_WAIT)),
         )
         return [
             Delivery(
@@ -1084,6 +1174,49 @@ class Store:
         )
         return [(row["recipient"], State(row["state"]), row["detail"], _must(row["created"])) for row in rows]
 
+    def went_to_files(self, since: datetime) -> bool:
+        """Tell whether the last mail was written to a file, and one after `since` went to a server."""
+        rows = self._rows(
+            "SELECT detail LIKE 'written to %' AS file FROM deliveries WHERE state = ? AND updated > ?"
+            " ORDER BY updated DESC, id DESC",
+            (State.SENT, _iso(since)),
+        )
+        return bool(rows) and bool(rows[0]["file"]) and not all(row["file"] for row in rows)
+
+    def archive_seed(self, feeds: Iterable[str], before: datetime) -> int:
+        """File what these feeds showed from before that time, without telling it; return how much that is."""
+        with self._write():
+            return sum(
+                self._run(
+                    "UPDATE items SET backlog = 1 WHERE feed_url = ? AND published <= ? AND NOT backlog",
+                    (url, _iso(before)),
+                )
+                for url in feeds
+            )
+
+    # ------------------------------------------------------------ figures
+
+    def figures(self) -> Figures:
+        """Return what can be counted without reading everything."""
+
+        def pairs(sql: str) -> dict[str, int]:
+            return {row["name"]: row["n"] for row in self._rows(sql)}
+
+        [last] = self._rows("SELECT max(updated) AS at FROM deliveries WHERE state = ?", (State.SENT,))
+        [items] = self._rows("SELECT count(*) AS n FROM items")
+        return Figures(
+            items=items["n"],
+            hits=pairs("SELECT theme AS name, count(*) AS n FROM item_themes GROUP BY theme"),
+            stories=pairs("SELECT digest AS name, count(*) AS n FROM stories WHERE continues IS NULL GROUP BY digest"),
+            updates=pairs(
+                "SELECT digest AS name, count(*) AS n FROM stories WHERE continues IS NOT NULL GROUP BY digest"
+            ),
+            editions=pairs("SELECT digest AS name, count(*) AS n FROM editions GROUP BY digest"),
+            mails=pairs("SELECT digest AS name, sum(messages) AS n FROM editions GROUP BY digest"),
+            deliveries=pairs("SELECT state AS name, count(*) AS n FROM deliveries GROUP BY state"),
+            last_delivery=_time(last["at"]),
+        )
+
     # ------------------------------------------------------------ the worker's own record
 
     def begin_job(self, name: str, now: datetime) -> None:
@@ -1126,7 +1259,14 @@ class Store:
 
     def notes(self) -> dict[str, str]:
         """Return the notes kept: what a person should know until it is mended."""
-        return {row["name"]: row["text"] for row in self._rows("SELECT name, text FROM notes ORDER BY name")}
+        return {name: note.text for name, note in self.noted().items()}
+
+    def noted(self) -> dict[str, Note]:
+        """Return the notes kept, each with the time from which on it reads so."""
+        return {
+            row["name"]: Note(row["text"], _must(row["since"]))
+            for row in self._rows("SELECT * FROM notes ORDER BY name")
+        }
 
     def counts(self) -> dict[str, int]:
         """Return how many items, hits, editions and messages there are."""
@@ -1257,6 +1397,14 @@ def fingerprint(item: Item) -> str:
 def _numbers(numbers: Iterable[int]) -> str:
     """Return numbers as one value, for `json_each`."""
     return json.dumps(list(numbers))
+
+
+def _size(path: Path, more: str = "") -> int:
+    """Return the bytes of a file that belongs to the database; 0 where there is none."""
+    try:
+        return path.with_name(path.name + more).stat().st_size
+    except OSError:
+        return 0
 
 
 def _list(words: Sequence[str]) -> str:

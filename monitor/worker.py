@@ -44,6 +44,9 @@ MERGED = timedelta(days=15)
 """How old what did not arrive may be when it is told later: two turns of a weekly digest. So an address that does not
 work for a year does not make its mail longer each day."""
 
+KEPT = {press.NOTE, "clock", "database"}
+"""Notes that an edition does not begin with: on templates it says so itself, the others are no affair of readers."""
+
 log = structlog.get_logger()
 
 
@@ -108,7 +111,7 @@ def make_edition(
 
 
 def _notices(plan: DigestPlan, store: Store) -> tuple[str, ...]:
-    return tuple(labels.notice(plan.language, text) for name, text in store.notes().items() if name != press.NOTE)
+    return tuple(labels.notice(plan.language, text) for name, text in store.notes().items() if name not in KEPT)
 
 
 def next_edition(

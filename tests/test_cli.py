@@ -470,9 +470,11 @@ def test_feeds_list_fits_a_narrow_terminal(shell: Shell) -> None:
 def test_health_tells_the_truth(shell: Shell) -> None:
     """Red before the worker runs, green after a good poll, red again when a mail is stuck."""
     before = shell("health")
-    assert (before.returncode, before.stdout) == (1, "data/monitor.db: no database yet; is the worker running?\n")
+    assert before.returncode == 1
+    assert before.stdout == "database: there is none in data yet: start the worker, and it makes one\n"
+    assert not (shell.folder / "data").exists()
     shell("poll")
-    assert shell("health").stdout == "worker: none is running on this data folder; start it with: monitor run\n"
+    assert shell("health").stdout == "worker: none is running on this data folder: start it with monitor run\n"
     with hold(shell.folder / "data", "worker"):
         assert shell("health").stdout == "healthy\n"
     shell("digest")
@@ -482,23 +484,31 @@ def test_health_tells_the_truth(shell: Shell) -> None:
     with hold(shell.folder / "data", "worker"):
         stuck = shell("health", "--json")
     assert stuck.returncode == 1
-    assert "delivery to you@example.test: pending since 2026-01-01 00:00 UTC" in json.loads(stuck.stdout)["problems"][0]
+    told = json.loads(stuck.stdout)
+    assert (told["healthy"], told["remarks"]) == (False, [])
+    assert told["problems"][0].startswith("delivery to you@example.test: pending since 2026-01-01 00:00 UTC")
 
 
 def test_health_goes_by_the_last_good_settings_while_the_file_is_broken(shell: Shell) -> None:
-    """What else is wrong is not hidden by the fault; without a copy the fault is told alone."""
+    """What else is wrong is not hidden by the fault; without a copy the fault is told alone.
+
+    It is a remark as long as a worker runs: that will look at it within a minute, and goes on.
+    """
     shell("poll")
     good = (shell.folder / "feeds.yaml").read_bytes()
     shell.write("themes: [")
     with closing(sqlite3.connect(shell.folder / "data" / "monitor.db")) as conn, conn:
         conn.execute("UPDATE digests SET first_seen = '2026-01-01T00:00:00.000000Z'")
     with hold(shell.folder / "data", "worker"):
-        [alone] = shell("health").stdout.splitlines()
+        well, alone = shell("health").stdout.splitlines()
         (shell.folder / "data" / "feeds.last-good.yaml").write_bytes(good)
         late, fault = shell("health").stdout.splitlines()
-    assert alone == fault
-    assert fault.startswith("feeds.yaml:1:")
-    assert late == "digest morning: the edition of 2026-01-01 07:30 UTC is overdue"
+    assert (well, alone) == ("healthy", fault)
+    assert fault.startswith("note: configuration: feeds.yaml:1:")
+    assert late.startswith("digest morning: the edition of 2026-01-01 07:30 UTC is overdue: ")
+    stopped = shell("health")
+    assert fault.removeprefix("note: ") in stopped.stdout.splitlines()
+    assert stopped.returncode == 1
     assert shell("poll").returncode == 2
 
 

@@ -917,9 +917,11 @@ def test_the_process_starts_on_a_broken_file_with_the_last_good_one(tmp_path: Pa
                 capture_output=True, text=True, cwd=ROOT, check=False,
             )  # fmt: skip
             assert second.end()[0] == 0
-    assert health.stdout.startswith("an edit was not taken up")
-    assert health.stdout.count("\n") == 1
-    assert health.returncode == 1
+    # A remark for an hour: a container that is started anew for it would start on the same file.
+    well, remark = health.stdout.splitlines()
+    assert well == "healthy"
+    assert remark.startswith("note: configuration: an edit was not taken up")
+    assert health.returncode == 0
 
 
 # ------------------------------------------------------------------ the second opinion

@@ -171,7 +171,7 @@ def after_failure(
     return replace(
         state,
         failures=failures,
-        failing_since=state.failing_since or now,
+        failing_since=min(state.failing_since or now, now),  # a clock may have run ahead
         error=failure.reason,
         trouble=str(failure.trouble),
         last_polled=now,
