@@ -37,6 +37,7 @@ from monitor.errors import ConfigError, Fault, MonitorError
 
 if TYPE_CHECKING:
     from monitor.advice import Advice
+    from monitor.metrics import Metrics
     from monitor.model import DigestPlan, Edition, Judged, Outcome
     from monitor.polling import Due
     from monitor.settings import Settings
@@ -96,7 +97,6 @@ def _set_up_logs(*, now: bool = True) -> None:
 def run() -> None:
     """Poll, make editions, deliver and tidy, until it is stopped."""
     from monitor import config, environment, logs, schedule
-    from monitor.metrics import Metrics
 
     stop = schedule.heed_signals()
     _Voice.logs = not logs.is_text(os.environ.get("MONITOR_LOG", "auto"))
@@ -112,12 +112,23 @@ def run() -> None:
         f"monitor {__version__}: {len(settings.enabled)} feeds from {_Paths.config}, data in {_Paths.data}, "
         f"digests go to {where}"
     )
-    metrics = None
-    if port := environment.metrics_port(os.environ):
-        metrics = Metrics()
-        metrics.serve(port)
+    metrics = _metrics(environment.metrics_port(os.environ), environment.metrics_host(os.environ))
     office = schedule.Office(_Paths.config, _Paths.data, _desk(mail), lambda: post(mail), _now, metrics=metrics)
     schedule.run(office, settings, stop)
+
+
+def _metrics(port: int | None, host: str) -> Metrics | None:
+    """Begin to answer those who ask how the worker is; None where nobody may."""
+    if port is None:
+        return None
+    from monitor import checkup, serve
+    from monitor.metrics import Metrics
+
+    load = checkup.remembering()
+    read = serve.Fresh(lambda: checkup.read(_Paths.config, _Paths.data, _now(), load))
+    metrics = Metrics(read)
+    serve.serve(metrics, read, host, port)
+    return metrics
 
 
 def _usable_settings() -> Settings:

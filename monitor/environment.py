@@ -156,6 +156,11 @@ def metrics_port(environ: Mapping[str, str]) -> int | None:
     return int(text)
 
 
+def metrics_host(environ: Mapping[str, str]) -> str:
+    """Read MONITOR_METRICS_HOST: the address to listen on; empty for all of them."""
+    return environ.get(f"{PREFIX}METRICS_HOST", "").strip().strip("[]")
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One variable that is read, in words for people; `default` is empty where there is none."""
@@ -176,7 +181,8 @@ VARIABLES = (
         "MONITOR_CHANNELS_FILE",
         "A file with the chats that digests name under `channels`: lines of a name, `=` and an address of Apprise.",
     ),
-    Variable("MONITOR_METRICS_PORT", "A port for Prometheus. Without it, no metrics."),
+    Variable("MONITOR_METRICS_PORT", "A port for `/metrics` (Prometheus) and `/healthz`. Without it, neither."),
+    Variable("MONITOR_METRICS_HOST", "The address to listen on there, such as `127.0.0.1`. Without it, all addresses."),
     Variable("MONITOR_LOG", "`text`, `json`, or `auto`: text on a terminal, JSON elsewhere.", "auto"),
 )
 KNOWN_VARIABLES = {variable.name for variable in VARIABLES}

@@ -346,11 +346,14 @@ class Runner:
             self._one_delivery.release()
 
     def _deliver(self, store: Store) -> None:
-        self._sender = self.office.make_sender()
+        self._sender, began = self.office.make_sender(), self.office.timer()
         try:
-            for recipient, state, detail in worker.deliver(store, self._sender, self.office.clock, self.stop):
+            results = worker.deliver(store, self._sender, self.office.clock, self.stop)
+            for recipient, state, detail in results:
                 say = log.info if state is State.SENT else log.warning
                 say("delivery", to=recipient, state=str(state), answer=detail)
+            if self.office.metrics:
+                self.office.metrics.sent([state for _, state, _ in results], self.office.timer() - began)
         finally:
             self._sender = None
 
@@ -372,12 +375,15 @@ class Runner:
                 tally = self._judge_again(store, EDITION_PATIENCE)
             if self.stop.is_set():
                 break  # the end has come; this edition is made up for
+            began = self.office.timer()
             try:
                 reach = again.reach(store, plan, tally, stored)
                 made = worker.digest(settings, plan, store, self.office.desk, now, slot, reach)
             except MonitorError as e:
                 faults.append(e)
                 continue
+            if made and self.office.metrics:
+                self.office.metrics.made(self.office.timer() - began)
             if made:
                 edition, messages = made
                 self._to_archive = self._to_archive or bool(messages)

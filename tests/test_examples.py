@@ -3,7 +3,8 @@
 How a block is tested goes by its language; one of a language that is not here fails, so that nothing escapes.
 
     yaml        a whole feeds.yaml, or a part of one that is laid over a small one; then examples: must come true.
-                A compose file is held against Dockerfile and folder. `<!-- wrong: words -->` above a block: it is
+                A compose file is held against Dockerfile and folder, rules for Prometheus against what is served.
+                `<!-- wrong: words -->` above a block: it is
                 refused with these words (`…`: with any). `<!-- file: NAME -->`: the reader saves it so;
                 `<!-- append to: NAME -->`: adds it at the end; `<!-- into: NAME -->`: puts it in place of what has
                 the same keys there
@@ -46,6 +47,7 @@ from tests.engine import KNOWN_NAME, OURS, OVERRIDE, compose_faults, merged
 from tests.internet import Internet
 from tests.pages import PAGES, Block, blocks
 from tests.stranger import Result, Stranger
+from tests.test_metrics import guide_names
 
 SHELL = ("sh", "bash", "shell", "console")
 WRITTEN = {"file", "append to", "into"}
@@ -83,6 +85,9 @@ def test_every_yaml_block_is_understood(block: Block) -> None:
             tree = merged(YAML(typ="safe").load((ROOT / "compose.yaml").read_text("utf-8")), tree)
         assert list(compose_faults(tree)) == []  # whether files are there is asked when it is used
         return
+    if isinstance(tree, dict) and "groups" in tree:
+        assert list(rule_faults(tree)) == []
+        return
     refusals = []
     for text in whole_files(tree, block.text):
         try:
@@ -97,6 +102,27 @@ def test_every_yaml_block_is_understood(block: Block) -> None:
     assert refusals, "neither a feeds.yaml nor any part of one"
     wanted = f"…{block.marks.get('wrong', NO_WORDS)}…"
     assert any(shows(wanted, _one_line(refusal)) for refusal in refusals), "\n".join(refusals)
+
+
+def rule_faults(tree: Any) -> Iterator[str]:
+    """Yield what is wrong with rules for Prometheus: their form, and names that the worker does not serve."""
+    served = guide_names() | {f"{name}_bucket" for name in guide_names()} | {"up"}
+    functions = {"time", "increase", "sum", "predict_linear"}
+    for group in tree["groups"]:
+        if not group["name"] or not group["rules"]:
+            yield "a group has a name and rules"
+        for rule in group["rules"]:
+            strange = set(rule) - {"alert", "expr", "for", "labels", "annotations"}
+            if strange or not re.fullmatch(r"[A-Z]\w+", rule["alert"]):
+                yield f"{rule['alert']}: {strange or 'no name'}"
+            if not re.fullmatch(r"[1-9]\d*[smhd]", rule.get("for", "1m")):
+                yield f"{rule['alert']}: for {rule['for']}"
+            bare = re.sub(r"\{[^{}]*\}|\[\d+[smhd]\]", "", rule["expr"])
+            if bare.count("(") != bare.count(")") or set(bare) & set("{}[]\"'"):
+                yield f"{rule['alert']}: brackets"
+            unknown = set(re.findall(r"[a-z_]{2,}", bare)) - served - functions
+            if unknown:
+                yield f"{rule['alert']}: {unknown}"
 
 
 def _one_line(text: str) -> str:
