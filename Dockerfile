@@ -14,7 +14,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends binutils && rm 
  && find /opt/venv -path '*/pygments/lexers/*' -type f \
       ! -name '__init__.*' ! -name '_mapping.*' ! -name 'python.*' ! -name 'special.*' -delete
 # Of the extras: `semantic` adds a voice to the second opinion (120 MB), `learn` the command of that name (250 MB),
-# `fulltext` the reading of articles' pages (80 MB), `apprise` digests in chats (25 MB). They stay as they come.
+# `fulltext` the reading of articles' pages (80 MB), `apprise` digests in chats (25 MB), `cluster` judging on a Dask
+# cluster (50 MB; its workers run the same image: `--entrypoint dask`). They stay as they come.
 ARG EXTRAS=""
 RUN python -m venv --without-pip /opt/build \
  && pip --python /opt/build/bin/python install --no-cache-dir --require-hashes -r requirements/build.lock \

@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test extras fulltext apprise model model-check likeness eval bench bench-backtest points pictures docs lint audit locks clean
+.PHONY: help run demo test extras fulltext apprise cluster model model-check likeness eval bench bench-backtest points pictures docs lint audit locks clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -28,6 +28,9 @@ fulltext: $(VENV)/.run requirements/fulltext.lock  ## what feeds with `fulltext:
 
 apprise: $(VENV)/.run requirements/apprise.lock  ## what digests with `channels:` need
 	@$(PIP) --require-hashes -r requirements/apprise.lock
+
+cluster: $(VENV)/.run requirements/cluster.lock  ## what judging on a Dask cluster needs, here and on its workers
+	@$(PIP) --require-hashes -r requirements/cluster.lock
 
 model: $(VENV)/.extras  ## the shipped weights of the second opinion, learnt anew from labels/ (two minutes)
 	@$(BIN)/monitor --config feeds.yaml --data build/model learn --out monitor/weights
@@ -73,6 +76,7 @@ locks: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows (need
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra semantic -c requirements/learn.lock -o requirements/semantic.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra fulltext -c requirements/learn.lock -o requirements/fulltext.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra apprise -c requirements/learn.lock -o requirements/apprise.lock
+	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --extra cluster -c requirements/learn.lock -o requirements/cluster.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 pyproject.toml --group dev -c requirements/learn.lock -o requirements/dev.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group bench -c requirements/learn.lock -o requirements/bench.lock
 	uv pip compile --universal --generate-hashes --no-header --no-annotate -q -U --python-version 3.11 --group build -o requirements/build.lock

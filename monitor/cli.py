@@ -37,6 +37,7 @@ from monitor.errors import ConfigError, Fault, MonitorError
 
 if TYPE_CHECKING:
     from monitor.advice import Advice
+    from monitor.cluster import Cluster
     from monitor.metrics import Metrics
     from monitor.model import DigestPlan, Edition, Judged, Outcome
     from monitor.polling import Due
@@ -113,7 +114,10 @@ def run() -> None:
         f"digests go to {where}"
     )
     metrics = _metrics(environment.metrics_port(os.environ), environment.metrics_host(os.environ))
-    office = schedule.Office(_Paths.config, _Paths.data, _desk(mail), lambda: post(mail), _now, metrics=metrics)
+    cluster = _cluster(os.environ.get("MONITOR_CLUSTER", ""), fetches=environment.cluster_fetches(os.environ))
+    office = schedule.Office(
+        _Paths.config, _Paths.data, _desk(mail), lambda: post(mail), _now, metrics=metrics, cluster=cluster
+    )
     schedule.run(office, settings, stop)
 
 
@@ -150,11 +154,45 @@ def _usable_settings() -> Settings:
         return kept
 
 
+def _cluster(address: str, *, fetches: bool, name: str = "MONITOR_CLUSTER") -> Cluster | None:
+    """Return the Dask cluster of this address, not connected to yet; None for no address.
+
+    Raises:
+        ConfigError: it is no address of a scheduler, or the extra is not installed.
+    """
+    if not address.strip():
+        return None
+    from monitor import environment
+
+    scheduler = environment.scheduler_address(address, name)
+    try:
+        from monitor.cluster import Cluster
+    except ModuleNotFoundError as e:
+        if (e.name or "").partition(".")[0] not in ("dask", "distributed"):
+            raise
+        words = f"{name}: the extra 'cluster' is not installed: make cluster, or pip install 'rift-monitor[cluster]'"
+        raise ConfigError("environment", (Fault(words),)) from e
+    return Cluster(scheduler, fetches=fetches)
+
+
 @app.command()
 def poll(
     everything: Annotated[bool, typer.Option("--all", help="Poll every feed, due or not.")] = False,
+    cluster: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", envvar="MONITOR_CLUSTER", help="Judge on the Dask cluster of this scheduler."),
+    ] = "",
+    cluster_fetch: Annotated[
+        bool,
+        typer.Option(
+            "--cluster-fetch", envvar="MONITOR_CLUSTER_FETCH", help="Let the cluster's workers ask the feeds too."
+        ),
+    ] = False,
 ) -> None:
     """Poll once what is due, and show what came of each feed."""
+    if cluster_fetch and not cluster:
+        raise typer.BadParameter("only goes with --cluster, whose workers do it", param_hint="--cluster-fetch")
+    there = _cluster(cluster, fetches=cluster_fetch, name="--cluster")
     from monitor.locks import hold
     from monitor.polling import due_feeds
     from monitor.store import Store
@@ -166,7 +204,7 @@ def poll(
         # What polls takes longer to import than to learn that there is nothing to do.
         due = due_feeds(settings, store, _now(), everything=everything)
         if due or store.unmet_digests([plan.name for plan in settings.digests], _now()):
-            outcomes = _poll(settings, store, due)
+            outcomes = _poll(settings, store, due, there)
         else:
             outcomes = []
     if not outcomes:
@@ -177,18 +215,37 @@ def poll(
         raise typer.Exit(EVERY_FEED_FAILED)
 
 
-def _poll(settings: Settings, store: Store, due: Due) -> list[Outcome]:
+def _poll(settings: Settings, store: Store, due: Due, cluster: Cluster | None) -> list[Outcome]:
+    """Poll; with a cluster, make sure first that it is there."""
     _set_up_logs()
     import gc
+    from functools import cache
 
+    from monitor.hands import tools_of
     from monitor.polling import poll
     from monitor.store import FIRST_EDITION
 
     gc.freeze()  # the keywords stay to the end: the collector need not go through them again and again
 
-    with _progress("polling", len(due)) as step:
-        store.meet_digests([plan.name for plan in settings.digests], _now(), FIRST_EDITION)
-        return poll(settings, store, _now, advise=lambda: _second(settings), due=due, tell=lambda outcome: step())
+    second = cache(lambda: _second(settings))
+    if cluster:
+        cluster.open(tools_of(settings.rules, second()))
+    try:
+        with _progress("polling", len(due)) as step:
+            store.meet_digests([plan.name for plan in settings.digests], _now(), FIRST_EDITION)
+            return poll(
+                settings,
+                store,
+                _now,
+                advise=second,
+                due=due,
+                tell=lambda outcome: step(),
+                cluster=cluster,
+            )
+    finally:
+        if cluster:
+            _say(f"the cluster took in {cluster.taken} document{'s' * (cluster.taken != 1)}")
+            cluster.close()
 
 
 @app.command()

@@ -161,6 +161,32 @@ def metrics_host(environ: Mapping[str, str]) -> str:
     return environ.get(f"{PREFIX}METRICS_HOST", "").strip().strip("[]")
 
 
+def scheduler_address(text: str, name: str = f"{PREFIX}CLUSTER") -> str:
+    """Return the address of a Dask scheduler as it was given.
+
+    Raises:
+        ConfigError: it is none; the message calls it by `name`.
+    """
+    address = text.strip()
+    host, _, port = address.partition("://")[2].rpartition(":")
+    if not re.fullmatch(r"(?:tcp|tls)://[^/@\s]+:\d+", address) or not host or not 0 < int(port) < 65536:
+        words = f"{name}: {text!r} is not the address of a Dask scheduler, such as tcp://10.0.0.5:8786 or tls://…"
+        raise ConfigError("environment", (Fault(words),))
+    return address
+
+
+def cluster_fetches(environ: Mapping[str, str]) -> bool:
+    """Read MONITOR_CLUSTER_FETCH.
+
+    Raises:
+        ConfigError: it is neither true nor false.
+    """
+    text = environ.get(f"{PREFIX}CLUSTER_FETCH", "").strip().lower()
+    if text not in ("", "true", "false", "1", "0", "yes", "no"):
+        raise ConfigError("environment", (Fault(f"{PREFIX}CLUSTER_FETCH: {text!r} is neither true nor false"),))
+    return text in ("true", "1", "yes")
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """One variable that is read, in words for people; `default` is empty where there is none."""
@@ -183,6 +209,14 @@ VARIABLES = (
     ),
     Variable("MONITOR_METRICS_PORT", "A port for `/metrics` (Prometheus) and `/healthz`. Without it, neither."),
     Variable("MONITOR_METRICS_HOST", "The address to listen on there, such as `127.0.0.1`. Without it, all addresses."),
+    Variable(
+        "MONITOR_CLUSTER",
+        "The scheduler of a Dask cluster that judges for this worker, such as `tcp://10.0.0.5:8786`; the same as "
+        "`poll --cluster`. Without it, everything is judged here.",
+    ),
+    Variable(
+        "MONITOR_CLUSTER_FETCH", "`true` lets the cluster's workers ask the feeds too; `poll --cluster-fetch`.", "false"
+    ),
     Variable("MONITOR_LOG", "`text`, `json`, or `auto`: text on a terminal, JSON elsewhere.", "auto"),
 )
 KNOWN_VARIABLES = {variable.name for variable in VARIABLES}

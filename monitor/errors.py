@@ -7,6 +7,7 @@
     │   └── NewerDatabaseError      written by a later version; left untouched
     ├── BusyError                   another process holds the lock that this job needs
     ├── LineError                   the connection to a mail server is of no use; never leaves `digest`
+    ├── ClusterError                the Dask cluster cannot be reached, or does not fit
     └── TemplateError               a template cannot be rendered
 
 A feed that fails is not an exception but a value: `model.Failure`. So is a mail server that
@@ -112,6 +113,10 @@ class LineError(MonitorError):
     def __init__(self, message: str, *, silent: bool = False) -> None:
         super().__init__(message)
         self.silent = silent
+
+
+class ClusterError(MonitorError):
+    """The Dask cluster cannot be reached, or it has other versions than this program."""
 
 
 class TemplateError(MonitorError):

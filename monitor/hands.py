@@ -1,7 +1,8 @@
 """Who takes documents in: this process while there are few, others beside it when there are many or large ones.
 
-The seam is `concurrent.futures.Executor`. A document that kills the process that reads it, or takes for ever, fails
-alone: what was under way with it is taken in once more, one at a time.
+The seam is `concurrent.futures.Executor`: processes of this machine, and a crew on others where there is one. A
+document that kills the process that reads it, or takes for ever, fails alone: what was under way with it is taken in
+once more, one at a time. What a crew gives back undone is taken in by a process of this machine.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache, cached_property
 from multiprocessing import get_context, parent_process
 from typing import Self
@@ -36,6 +38,33 @@ ENDLESS = 60.0
 Take = Callable[[Task, Rules, Second | None], Taken]
 
 
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a document is taken in with; `key` stands for it, see `judge.rules_key`."""
+
+    take: Take
+    rules: Rules
+    second: Second | None
+    key: str
+
+
+def tools_of(rules: Rules, second: Second | None, take: Take = taking.take) -> Tools:
+    """Return what documents are taken in with by these rules."""
+    return Tools(take, rules, second, rules_key(rules, second))
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Hands on other machines that have the tools: where work is given, and to how many."""
+
+    executor: Executor
+    most: int
+
+
+Enlist = Callable[[Tools], "Future[Crew | None]"]
+"""Gives tools to a crew, which takes its time; None in the end where there is no crew now."""
+
+
 class Hands:
     """Takes documents in, during one round of polling."""
 
@@ -48,12 +77,13 @@ class Hands:
         endless: float = ENDLESS,
         take: Take = taking.take,
         shares: bool = True,
+        enlist: Enlist | None = None,
     ) -> None:
-        """Let at most `processes` help, one for each other processor unless said.
+        """Let at most `processes` help, one for each other processor unless said, and the crew that `enlist` brings.
 
         `advise` returns the second opinion; it is called when there is something to judge. `take` does the work, here
         and elsewhere; elsewhere it is given up after `endless` seconds. Where it `shares`, this process takes in what
-        the others have no hand free for.
+        the others have no hand free for, and waits for no crew.
         """
         self._rules, self._advise = rules, cache(advise)
         self._endless, self._take = endless, take
@@ -63,6 +93,8 @@ class Hands:
         self._careful = asyncio.Lock()
         self._ready: asyncio.Future[None] | None = None
         self._bytes = 0
+        self._enlist, self._sent = enlist, 0
+        self._crew: asyncio.Future[Crew | None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -71,7 +103,9 @@ class Hands:
         self.end()
 
     def end(self) -> None:
-        """Send the helpers home, whatever they are doing."""
+        """Send the helpers home, whatever they are doing; a crew stays where it is."""
+        if self._crew is not None:
+            self._crew.cancel()
         if self._ready is not None:
             self._ready.cancel()
         if self._pool is not None:
@@ -83,12 +117,15 @@ class Hands:
         A process without threads can be forked. One with threads cannot: the fork would hold their locks for ever.
         """
         alone = threading.active_count() == 1 and sys.platform == "linux"
-        if self._most > 0 and alone:
+        if self._most > 0 and alone and self._enlist is None:
             self._pool = self._start(self._most, "fork")
             self._pool.submit(ready)  # now, not when there are threads
 
     async def take(self, task: Task) -> Taken:
         """Take in one document, here or elsewhere."""
+        crew = await self._crew_for(task) if self._enlist is not None else None
+        if crew is not None:
+            return await self._take_far_away(crew, task)
         self._bytes += len(task.body)
         if self._most > 0 and self._pool is None and (self._bytes >= ENOUGH or len(task.body) >= LARGE):
             self._pool = self._start(self._most)
@@ -109,7 +146,35 @@ class Hands:
     @property
     def room(self) -> int:
         """How many documents may be under way, so that nobody is idle."""
-        return AT_HAND * (max(self._most, 1) + 1)
+        came = self._crew is not None and self._crew.done() and not self._crew.cancelled()
+        crew = self._crew.result() if self._crew is not None and came else None
+        return AT_HAND * (max(self._most, 1) + 1 + (crew.most if crew else 0))
+
+    async def _crew_for(self, task: Task) -> Crew | None:
+        """Return the crew if it is ready and has a hand free, or the document is a large one."""
+        if self._crew is None and self._enlist is not None:
+            tools = Tools(self._take, self._rules, self._advise(), self.rules_key)
+            coming = self._enlist(tools)
+            self._crew = asyncio.wrap_future(coming)
+            if coming.done():
+                await self._crew
+        if self._crew is None or (self._shares and not self._crew.done()):
+            return None
+        crew = await asyncio.shield(self._crew)  # one document that is dropped does not send the others' crew away
+        busy = crew is not None and self._shares and self._sent >= AT_HAND * crew.most
+        return None if busy and len(task.body) < LARGE else crew
+
+    async def _take_far_away(self, crew: Crew, task: Task) -> Taken:
+        self._sent += 1
+        try:
+            return await self._elsewhere(crew.executor, task)
+        except (BrokenExecutor, TimeoutError):
+            # Not here: it may be this document that the crew did not survive.
+            if self._pool is None:
+                self._pool = self._start(self._most)
+            return await self._take_away(self._pool, task)
+        finally:
+            self._sent -= 1
 
     async def _take_away(self, pool: ProcessPoolExecutor, task: Task) -> Taken:
         try:
@@ -127,8 +192,8 @@ class Hands:
         """Judge items here."""
         return taking.judge_all(items, self._rules, self._advise())
 
-    async def _elsewhere(self, pool: ProcessPoolExecutor, task: Task) -> Taken:
-        work = pool.submit(take_here, task)
+    async def _elsewhere(self, pool: Executor, task: Task) -> Taken:
+        work = pool.submit(take_here, self.rules_key, task)
         async with asyncio.timeout(self._endless):
             try:
                 return await asyncio.wrap_future(work)
@@ -158,27 +223,41 @@ class Hands:
                 _end(single)
 
     def _start(self, most: int, how: str = "spawn") -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(most, get_context(how), prepare, (self._take, self._rules, self._advise()))
+        tools = Tools(self._take, self._rules, self._advise(), self.rules_key)
+        return ProcessPoolExecutor(max(most, 1), get_context(how), prepare, (tools,))
 
 
 # ---------------------------------------------------------------- in another process
 
-_tools: tuple[Take, Rules, Second | None] | None = None
+KNOWN = 4
+"""So many sets of tools are kept, those learnt last: a process of a crew may work for several masters, and for ever."""
+_known: dict[str, Tools] = {}
 
 
-def prepare(take: Take, rules: Rules, second: Second | None) -> None:
+def prepare(tools: Tools) -> None:
     """Get ready, in a process that takes in documents for another, and end when that ends."""
-    global _tools
-    _tools = take, rules, second
+    learn(tools)
     gc.freeze()  # it would go through thousands of keywords again and again
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
-def take_here(task: Task) -> Taken:
-    """Take in one document, in a process that is ready."""
-    assert _tools is not None  # noqa: S101 (the pool prepares each process)
-    take, rules, second = _tools
-    return take(task, rules, second)
+def learn(tools: Tools) -> None:
+    """Keep tools in this process, and drop those that were learnt long ago."""
+    _known.pop(tools.key, None)
+    _known[tools.key] = tools
+    while len(_known) > KNOWN:
+        _known.pop(next(iter(_known)), None)
+
+
+def knows(key: str) -> bool:
+    """Tell whether this process has the tools."""
+    return key in _known
+
+
+def take_here(key: str, task: Task) -> Taken:
+    """Take in one document, in a process that knows the tools."""
+    tools = _known[key]
+    return tools.take(task, tools.rules, tools.second)
 
 
 def ready() -> None:

@@ -2,7 +2,8 @@
 
     states → due → fetch → (unchanged?) → cut → take (here, or in other processes) → known? → pages → save
 
-A few documents are taken in here, one after the other; many, or large ones, in other processes. One writer: this one.
+A few documents are taken in here, one after the other; many, or large ones, in other processes, and where there is a
+cluster on other machines, which may fetch too. One writer: this one.
 A feed's items and its state are one transaction. This module itself is light: what a poll of nothing does not need is
 imported when there is something.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -35,6 +36,7 @@ from monitor.model import (
 )
 
 if TYPE_CHECKING:
+    from monitor.cluster import Cluster
     from monitor.feeds.fetch import Fetcher
     from monitor.hands import Hands
     from monitor.match.blend import Second
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 Clock = Callable[[], datetime]
 Due = list[tuple[Feed, FeedState]]
+Ask = Callable[[Due, threading.Event | None], AsyncGenerator[tuple[Feed, Response], None]]
 
 MOST_SPACED = timedelta(minutes=1)
 """A round asks no more feeds of one host than can be spaced in so long: the rest stay due, and others do not wait."""
@@ -122,6 +125,7 @@ def poll(
     stop: threading.Event | None = None,
     deadline: float | None = None,
     processes: int | None = None,
+    cluster: Cluster | None = None,
     tell: Callable[[Outcome], None] = lambda outcome: None,
     due: Due | None = None,
 ) -> list[Outcome]:
@@ -129,7 +133,7 @@ def poll(
 
     The second opinion is `second`, or what `advise` returns; it is called when there is something to judge. `deadline`
     (seconds) stands in for each feed's `timeout`; at most `processes` help with what is much, one for each
-    processor unless said.
+    processor unless said. The `cluster` helps with everything, while it is there.
     """
     due = due_feeds(settings, store, clock(), everything=everything, soon=soon) if due is None else due
     if not due:
@@ -140,7 +144,8 @@ def poll(
     def hands() -> Hands:
         from monitor.hands import Hands  # not for a round that brings nothing
 
-        return Hands(settings.rules, advise or (lambda: second), processes)
+        enlist = cluster.enlist if cluster else None
+        return Hands(settings.rules, advise or (lambda: second), processes, enlist=enlist)
 
     if sum(not state.body_hash for _, state in due) >= MANY:
         hands().start()
@@ -148,7 +153,8 @@ def poll(
     async def run() -> list[Outcome]:
         try:
             async with Fetcher(settings.manners, deadline) as fetcher:
-                return await Round(settings, store, clock, fetcher, hands).go(due, stop, tell)
+                away = cluster.answers(fetcher, settings.manners, deadline) if cluster and cluster.fetches else None
+                return await Round(settings, store, clock, fetcher, hands, away).go(due, stop, tell)
         finally:
             if hands.cache_info().currsize:
                 hands().end()
@@ -161,11 +167,18 @@ class Round:
     """One round of polling."""
 
     def __init__(
-        self, settings: Settings, store: Store, clock: Clock, fetcher: Fetcher, hands: Callable[[], Hands]
+        self,
+        settings: Settings,
+        store: Store,
+        clock: Clock,
+        fetcher: Fetcher,
+        hands: Callable[[], Hands],
+        ask: Ask | None = None,
     ) -> None:
-        """Ask for `hands` when there is something to take in."""
+        """Ask for `hands` when there is something to take in; `ask` asks feeds in place of `fetcher`."""
         self._settings, self._store, self._clock = settings, store, clock
         self._fetcher, self._hands, self._room = fetcher, hands, UNDER_WAY
+        self._ask = ask or fetcher.answers
 
     async def go(self, due: Due, stop: threading.Event | None, tell: Callable[[Outcome], None]) -> list[Outcome]:
         """Ask the feeds and take in each answer as it comes."""
@@ -186,7 +199,7 @@ class Round:
                 raise faults[0]
 
         try:
-            async with aclosing(self._fetcher.answers(due, stop)) as answers:
+            async with aclosing(self._ask(due, stop)) as answers:
                 async for feed, response in answers:
                     # What waits for pages waits apart: it takes up no hand.
                     (reading if feed.fulltext else running).add(asyncio.create_task(settle(feed, response)))

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MISSED, JobExecutionEvent
@@ -45,6 +45,9 @@ from monitor.press import Desk, check_templates, note_templates
 from monitor.preview import state_of
 from monitor.settings import Settings, hash_of, read_bytes
 from monitor.store import FILE_NAME, Store
+
+if TYPE_CHECKING:
+    from monitor.cluster import Cluster
 
 TICK = timedelta(seconds=60)
 FIRST_POLL_PATIENCE = 300.0
@@ -96,6 +99,7 @@ class Office:
     tick: timedelta = TICK
     timer: Callable[[], float] = seconds
     metrics: Metrics | None = None
+    cluster: Cluster | None = None
 
     @property
     def database(self) -> Path:
@@ -193,6 +197,8 @@ class Runner:
         if self._sender is not None:
             self._sender.stop()
         self._scheduler.shutdown(wait=True)
+        if self.office.cluster:
+            self.office.cluster.close()
 
     # ------------------------------------------------------------ the clock and the scheduler
 
@@ -259,6 +265,7 @@ class Runner:
             second=second,
             soon=self._edition_soon(began),
             stop=self.stop,
+            cluster=self.office.cluster,
             tell=_log_failure,
         )
         if anew and anew.text.startswith(ANEW):

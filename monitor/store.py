@@ -1133,6 +1133,7 @@ class Store:
             {"e": _numbers(editions)},
         )
         return (_must(row["since"]), _must(row["until"])) if row["since"] else None
+
     def give_up_deliveries(self, now: datetime) -> tuple[str, ...]:
         """Give up every mail that is still to be sent, for it may have arrived already; return to whom they were.
 

@@ -129,7 +129,7 @@ class Fetcher:
         A feed that is slow makes room for the next one. When `stop` is set, what is under way is dropped and the
         iteration ends; those feeds stay due. Not more is asked for than is taken: answers that wait take up room.
         """
-        turns = Turns(feeds, lambda pair: _host(pair[0].url), self._rule)
+        turns = Turns(feeds, lambda pair: host_of(pair[0].url), self._rule)
         loop = asyncio.get_running_loop()
         done: deque[tuple[Turn[tuple[Feed, FeedState]], Response]] = deque()
         tasks: set[asyncio.Task[None]] = set()
@@ -202,7 +202,7 @@ class Fetcher:
 
     async def page(self, url: str, feed: Feed) -> Response:
         """Ask for a page that a feed links to, with the same bounds and manners, and the pages of its host by turns."""
-        async with self._turn(_host(url)):
+        async with self._turn(host_of(url)):
             page = Feed(url, user_agent=feed.user_agent, headers=(("Accept", ACCEPT_PAGE),), timeout=feed.timeout)
             return await self.fetch(page, FeedState(url))
 
@@ -417,7 +417,8 @@ class _RefusedError(Exception):
         self.retry_after, self.trouble, self.status = retry_after, trouble, status
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
+    """Return what is spared as one host: name and port, in small letters."""
     try:
         return urlsplit(url).netloc.rpartition("@")[2].lower()
     except ValueError:
@@ -425,7 +426,7 @@ def _host(url: str) -> str:
 
 
 def _origin(url: str) -> tuple[str, str]:
-    return urlsplit(url).scheme, _host(url)
+    return urlsplit(url).scheme, host_of(url)
 
 
 def _next_hop(url: str, location: str) -> str:
