@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test extras fulltext apprise cluster model model-check likeness eval bench bench-backtest points pictures docs lint audit locks clean
+.PHONY: help run demo test extras fulltext apprise cluster model model-check likeness eval bench bench-backtest bench-scaling points pictures docs lint audit locks clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -51,6 +51,9 @@ bench: $(VENV)/.bench  ## how fast items are judged and joined into stories, and
 
 bench-backtest: $(VENV)/.run  ## how long `monitor backtest` takes on 100,000 stored items, on one core (some minutes)
 	@$(BIN)/python bench/backtest.py
+
+bench-scaling: $(VENV)/.dev  ## what a feed and an item cost, alone, with helpers and on a Dask cluster (some minutes)
+	@$(BIN)/python bench/scaling.py
 
 pictures: $(VENV)/.dev  ## the pictures of docs/pictures, from the demo's news (needs Chromium)
 	@$(BIN)/python bench/pictures.py

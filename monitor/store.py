@@ -1303,8 +1303,19 @@ class Store:
             )
             if self.searchable:  # the index only notes what is deleted, until its parts are merged
                 self._run("INSERT INTO items_fts (items_fts) VALUES ('optimize')")
-        self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the log holds the pages of before
+        self._write_log_back()
         return gone
+
+    def _write_log_back(self) -> None:
+        """Empty the log, which holds the pages of before; not while somebody reads without end, as Litestream does.
+
+        All writers wait meanwhile, so that it must not take long: he who reads writes the log back himself.
+        """
+        self._conn.execute("PRAGMA busy_timeout = 1000")
+        try:
+            self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        finally:
+            self._conn.execute(f"PRAGMA busy_timeout = {BUSY_SECONDS * 1000}")
 
     # ------------------------------------------------------------ the full-text index
 

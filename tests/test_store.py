@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 import threading
 import zlib
@@ -13,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 from sqlite_utils import Database
 
 from monitor.errors import NewerDatabaseError, StoreError
@@ -35,7 +37,8 @@ from monitor.model import (
     Trouble,
     Verdict,
 )
-from monitor.store import MIGRATIONS, Store, _as_json, fingerprint
+from monitor.store import FILE_NAME, MIGRATIONS, Store, _as_json, fingerprint
+from tests.builders import ROOT
 
 NOW = datetime(2026, 11, 24, 5, 30, tzinfo=UTC)
 FEED = "https://feed.example.com/rss"
@@ -489,3 +492,37 @@ def test_a_database_from_before_verdicts_named_their_rules_is_brought_up_to_date
         old.commit()
     with Store(path) as store:
         assert [one.item for one in store.to_judge_again("morning", "rules")] == [later]
+
+
+def test_a_reader_without_end_does_not_hold_up_writers_while_texts_are_forgotten(tmp_path: Path) -> None:
+    """Litestream (docs/scaling.md) is one: the log is not emptied then, and polls and deliveries go on."""
+    path = tmp_path / "monitor.db"
+    with Store(path) as store, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        store.save_poll(FeedState(FEED), [judged(an_item())])
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM items").fetchone() == (1,)
+        gone: list[int] = []
+
+        def tidy() -> None:
+            with Store(path) as own:
+                gone.append(own.tidy(NOW + timedelta(days=1)))
+
+        tidying = threading.Thread(target=tidy)
+        tidying.start()
+        with closing(sqlite3.connect(path, timeout=10, isolation_level=None)) as writer:
+            number = 0
+            while tidying.is_alive():
+                number += 1
+                writer.execute("UPDATE feeds SET failures = ?", (number,))
+        tidying.join()
+        assert gone == [1]
+        assert store.feed_states()[FEED].failures == number > 0
+
+
+def test_the_page_on_litestream_names_this_database() -> None:
+    """The configuration in docs/scaling.md."""
+    page = (ROOT / "docs" / "scaling.md").read_text("utf-8")
+    [config] = re.findall(r"<<'END'\n(.+?)END\n", page, re.S)
+    [database] = YAML(typ="safe").load(config)["dbs"]
+    assert Path(database["path"]).name == FILE_NAME
+    assert set(database) == {"path", "replica"}
