@@ -99,7 +99,7 @@ def _served(pages: dict[str, bytes]) -> Iterator[str]:
 class Moody:
     """A mail server of many minds: what it answers is in the recipient's name."""
 
-    def open(self) -> None:
+    def open(self, *recipient: str) -> None:
         """It is always there."""
 
     def close(self) -> None:

@@ -5,7 +5,7 @@
 
 A version's code is taken from the repository's history, and lives `live.py` with the libraries of today. The databases
 of m001 and m002 never were: m003 came in the same commit. `m008-words` is what m008 made after it was edited, and
-before that was noticed and m009 put right what the earlier ones lack.
+before that was noticed and m010 put right what the earlier ones lack.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ COMMITS = {
     "m007": "b1150d3",
     "m008": "d884587",
     "m008-words": "af497da",
+    "m009": "b4f7022",
 }
 """The last version of each schema, or one that runs; the newest schema is made by the working tree."""
 
