@@ -36,9 +36,11 @@ LABEL org.opencontainers.image.title="rift-monitor" \
       org.opencontainers.image.description="Watches RSS and Atom feeds for news of Microsoft and OpenAI, in English and Chinese, and mails a digest" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="$VERSION"
+# MALLOC_ARENA_MAX: else each thread may have a heap of its own, which keeps what one poll or edition needed.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=2 \
     MONITOR_CONFIG=/app/feeds.yaml \
     MONITOR_DATA=/data
 RUN groupadd --gid 10001 app \
