@@ -56,6 +56,7 @@ UNDER_WAY = 16
 """So many answers are being taken in at once; more where there are helpers for them."""
 MANY = 60
 """From so many feeds on that were never read, helpers are called at once."""
+VALIDATORS = ("etag", "last-modified")
 GRACE = 2.0
 """Seconds that what is being taken in has to end when the worker is told to."""
 
@@ -238,7 +239,13 @@ class Round:
             return self._failed(feed, state, response)
         if isinstance(response, NotModified):
             return self._unchanged(feed, state, response)
+        from monitor.feeds.delta import broken_off
+
         body_hash = sha256(response.body).hexdigest()
+        if (rest := broken_off(response.body)) is not None:
+            # Its validators are those of the whole: kept, they would hide what is missing.
+            headers = {name: text for name, text in response.headers.items() if name not in VALIDATORS}
+            response = replace(response, body=rest, headers=headers)
         if body_hash == state.body_hash:
             return self._unchanged(feed, state, response, body_hash)
         return await self._read(feed, state, response, body_hash)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.feeds.delta import WIDTH, cut
+from monitor.feeds.delta import WIDTH, broken_off, cut
 from monitor.feeds.parse import parse
 from monitor.model import Parsed
 
@@ -231,3 +231,23 @@ def test_no_document_stops_the_worker(text: str) -> None:
     assert piece is not None
     assert (piece.hashes, piece.known > 0) == (whole.hashes, True)
     assert len(piece.rest) < len(body)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_document_that_broke_off_has_its_whole_entries(form: str) -> None:
+    """Wherever that was; one with its end, or what stands behind it, is none."""
+    tag = "entry" if form == "atom" else "item"
+    entries = [f"<{tag}><title>{n}</title></{tag}>" for n in range(3)]
+    text = HEADS[form] + "".join(entries)
+    whole = (text + TAILS[form]).encode()
+    for tail in (b"", b"\n", b"<!-- served in 3 ms -->" * 400):
+        assert broken_off(whole + tail) is None
+    for at in range(len(HEADS[form]) + len(tag) + 2, len(text)):
+        count = sum(at >= len(HEADS[form] + "".join(entries[: n + 1])) for n in range(3))
+        assert broken_off(text[:at].encode()) == (HEADS[form] + "".join(entries[:count])).encode()
+
+
+def test_what_has_no_entries_to_lose_did_not_break_off() -> None:
+    """A web page, a JSON Feed, two-byte encodings, nothing: whoever reads them says what is wrong with them."""
+    for body in (b"", b"<html><p>Log in", b'{"items": [', HEADS["rss"].encode(), "<rss><item>".encode("utf-16")):
+        assert broken_off(body) is None

@@ -108,6 +108,19 @@ def test_the_same_body_without_validators_is_unchanged(office: Office) -> None:
     assert office.poll() == [("unchanged", 0, 0, 0)]
 
 
+def test_a_document_that_broke_off_unseen_is_asked_for_whole(office: Office) -> None:
+    """Without a length nobody notices, and its ETag is that of the whole: kept, it would hide the rest for ever."""
+    body = feed_document([HALTED, CLAUSE], START - HOUR)
+    head = b'HTTP/1.1 200 OK\r\nETag: "v1"\r\nConnection: close\r\n\r\n'
+    office.server.raw("/one.xml", head + body[: body.rindex(b"AGI")])  # within the second headline
+    assert office.poll() == [("ok", 1, 0, 1)]
+    assert office.poll() == [("unchanged", 0, 0, 0)]
+    office.server.put("/one.xml", body, headers={"ETag": '"v1"'})
+    assert office.poll() == [("ok", 1, 0, 1)]
+    assert office.poll() == [("unchanged", 0, 0, 0)]
+    assert office.told() == sorted([HALTED, CLAUSE])
+
+
 def test_one_broken_feed_never_stops_the_others_and_keeps_what_it_had(office: Office) -> None:
     """A failure changes neither what was seen nor the validators."""
     office.configure(["one", "two"])

@@ -17,6 +17,10 @@ WIDTH = 8
 # Not beyond the next `<`: over tags that never close, time would be quadratic.
 _TAGS = re.compile(rb"<(/?)(item|entry)(?=[\s/>])[^<>]*>")
 _OTHER_TAGS = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)[\s/>]", re.IGNORECASE)
+_END = re.compile(rb"</(?:[\w.-]+:)?(?:rss|feed|rdf)\s*>", re.IGNORECASE)
+_END_OF_ENTRY = re.compile(rb"</(?:[\w.-]+:)?(?:item|entry)\s*>", re.IGNORECASE)
+TAIL = 4096
+"""Bytes in which the end of a document mostly stands; some have a server's remarks behind it."""
 _ASIDES = ((b"<![CDATA[", b"]]>"), (b"<!--", b"-->"))
 
 
@@ -55,6 +59,21 @@ def cut(body: bytes, seen: bytes) -> Cut | None:
             count += 1
     parts.append(body[last:])
     return Cut(b"".join(parts), b"".join(hashes), count)
+
+
+def broken_off(body: bytes) -> bytes | None:
+    """Return what is whole of a document that broke off before its end; None of one that is not known to have.
+
+    Without a length a connection that is lost looks like the end. The last entry would be read as far as it came: half
+    a headline, and without its id another item than the whole one will be.
+    """
+    if b"\x00" in body[:64] or _END.search(body, len(body) - TAIL if len(body) > TAIL else 0) or _END.search(body):
+        return None
+    ends = [tag.end() for tag in _END_OF_ENTRY.finditer(body)]
+    if ends:
+        return body[: ends[-1]]
+    first = _OTHER_TAGS.search(body)
+    return body[: first.start()] if first else None
 
 
 def _entries(body: bytes) -> list[tuple[int, int]] | None:
