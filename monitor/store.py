@@ -739,9 +739,14 @@ class Store:
         `reach` is the number of the last item when it was made, now unless said. With the `frame` it was rendered in,
         a mailed edition can be rendered again. What is `owed` to recipients is in these messages: their earlier ones
         are not sent any more. `own` are the editions of those that hold more than `edition`, by recipient. Return
-        False, and write nothing, when this slot of the digest was frozen before.
+        False, and write nothing, when this slot of the digest was frozen before; not counting what was frozen by a
+        clock that ran ahead, as `last_edition` does not.
         """
         with self._write():
+            self._run(
+                "UPDATE editions SET slot = NULL WHERE digest = ? AND slot = ? AND until > ?",
+                (edition.plan.name, _plain(edition.slot), _iso(edition.until + CLOCK_SLACK)),
+            )
             edition_id = self._insert_edition(edition, messages, frame if messages else None)
             if edition_id is None:
                 return False

@@ -144,6 +144,25 @@ def test_a_clock_set_back_makes_no_second_edition(world: World) -> None:
     assert len(world.mails()) == 1
 
 
+@pytest.mark.parametrize("days", [1, 365])
+def test_an_edition_that_a_clock_ahead_has_made_stops_no_later_one(world: World, days: int) -> None:
+    """It took the next slot, which was missed by its clock; when the clock is right again that slot comes, and news."""
+    world.publish([NEWS])
+    world.runner.poll()
+    world.now += timedelta(days=days)
+    world.runner.editions()
+    assert len(world.mails()) == 1
+    world.now -= timedelta(days=days)
+    world.publish(["OpenAI and Microsoft cannot agree on AGI", NEWS])
+    world.now += HOUR
+    world.runner.poll()
+    world.now = EVENING + 12 * HOUR
+    world.runner.editions()
+    assert len(world.mails()) == 2
+    assert "cannot agree on" in world.page()
+    assert "halts a data centre" not in world.page()
+
+
 def test_what_a_poll_brings_can_be_searched(world: World) -> None:
     """The worker sees to it, after the poll."""
     world.publish([NEWS])
