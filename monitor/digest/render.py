@@ -38,6 +38,7 @@ from monitor.model import Edition, Item, Judged, Rendered, Story, Templates, Tol
 
 SUBJECT, TEXT, HTML = "digest.subject.txt", "digest.txt", "digest.html"
 HEADLINE, SUMMARY = 200, 280  # columns; a Han character takes two
+LONGEST_PAGE = 50_000_000  # characters of one page; an archive of a busy year has a tenth of it
 LONGEST_LINK = 2000  # what browsers and mail programs carry; a longer one is no address of a report
 WEAK = 0.7  # keywords of less weight are not marked beside others
 _WEIGHT = re.compile(r"\^(\d*\.?\d+)$")
@@ -356,9 +357,15 @@ def _zone_name(zone: tzinfo, at: datetime) -> str:
 
 
 def fill(env: Environment, values: Mapping[str, object], name: str) -> str:
-    """Return a template filled in; a fault in it raises TemplateError."""
+    """Return a template filled in; a fault in it raises TemplateError, and so does one that writes without end."""
+    parts, size = [], 0
     try:
-        return env.get_template(name).render(values)
+        for part in env.get_template(name).generate(values):
+            parts.append(part)
+            size += len(part)
+            if size > LONGEST_PAGE:
+                raise OverflowError(f"writes more than {LONGEST_PAGE:,} characters")  # noqa: TRY301
+        return "".join(parts)
     except Exception as error:  # templates are the user's code: anything may go wrong in there
         raise TemplateError(_where(env, name, error)) from error
 
