@@ -173,7 +173,7 @@ def _fault(e: MonitorError, view: View) -> tuple[str, str]:
     """Name why the database cannot be read."""
     text = str(e).removeprefix(f"{view.path}: ")
     if isinstance(e, NewerDatabaseError):
-        return "newer", text.partition("(")[2].partition(")")[0]
+        return "newer", text.removeprefix("was written by ").partition(";")[0]
     if view.fault:
         return view.fault
     for key, words in (

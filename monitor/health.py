@@ -82,7 +82,7 @@ LINES: Mapping[str, str] = {
         "database: {path} is gone under a running worker: it begins a new one within a minute; restore a backup if you"
         " have one"
     ),
-    "newer": "database: {path} was written by a later version of this program ({reason}): update the program",
+    "newer": "database: {path} was written by {reason}: update the program",
     "older": "database: {path} was written by an earlier version: it is brought up to date when the worker starts anew",
     "damaged": "database: {path} is damaged ({reason}): stop the worker and restore a backup",
     "locked": "database: {path} is locked by another process: end what has it open beside the worker",

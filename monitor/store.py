@@ -161,7 +161,9 @@ class Store:
         if self._is_cut_short():
             raise StoreError(f"{self.path}: is damaged: a part of it is missing")
         try:
-            self._conn = self._opened("mode=ro")
+            # Where there is no log, one that may not write would leave an empty one behind.
+            self._conn = self._opened("mode=ro" if _size(self.path, "-wal") else "mode=rw")
+            self._conn.execute("PRAGMA query_only = ON")
             self._refuse_later()
         except sqlite3.OperationalError as e:
             # Where nothing can be written, the files that go with WAL cannot be made: without a log there is nothing

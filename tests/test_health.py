@@ -695,7 +695,7 @@ STAGED: dict[Callable[[Stage], None], tuple[int, str]] = {
     _never_started: (1, r"database: there is none in data yet: .*"),
     _database_gone: (1, r"database: data/monitor.db is gone under a running worker: .*"),
     _database_anew: (1, r"database: was begun anew at A UTC, .*"),
-    _database_newer: (1, r"database: data/monitor.db was written by a later version .*\(m999_from_the_future\): .*"),
+    _database_newer: (1, r"database: data/monitor.db was written by .*\(m999_from_the_future\), and this is .*: .*"),
     _database_older: (0, r"healthy\nnote: database: data/monitor.db was written by an earlier version: .*"),
     _database_locked: (1, r"database: data/monitor.db is locked by another process: .*"),
     _database_cut_short: (1, r"database: data/monitor.db is damaged \(.*missing\): .*"),

@@ -119,14 +119,15 @@ def test_after_an_upgrade_nothing_is_told_twice_and_nothing_is_missed(old: Path)
             made = worker.digest(settings, settings.digests[0], store, desk, now, slot=now)
             assert made is not None
             reports = [r.item.title for s in made[0].stories + made[0].updates for r in s.reports]
-            assert sorted(reports) == sorted(title for titles in live.NEWS.values() for title in titles[3:])
-            # Of the second mail one is to be tried again, one was in doubt, and one was on its way at a kill; of the
-            # third all wait.
+            # The third edition has reached nobody: its news stands in this one.
+            assert sorted(reports) == sorted(title for titles in live.NEWS.values() for title in titles[2:])
+            # Of the second mail one was in doubt and one was on its way at a kill: they are sent again. One was to be
+            # tried again, and one was refused: what they told stands in the mail of today.
             sent = worker.deliver(store, FileSender(old / "outbox"), lambda: now)
     again = Counter(recipient.partition("@")[0] for recipient, _, _ in sent)
-    assert again == {"reader": 2, "later": 3, "unknown": 3, "refused": 2, "killed": 3}
+    assert again == {"reader": 1, "later": 1, "unknown": 2, "refused": 1, "killed": 2}
     states = Counter(state for (state,) in ask(database, "SELECT state FROM deliveries"))
-    assert states == {"sent": 19, "refused": 1}
+    assert states == {"sent": 13, "merged": 7}
 
 
 def test_what_was_mailed_and_stored_can_be_looked_at_after_an_upgrade(old: Path, tmp_path: Path) -> None:
@@ -392,9 +393,9 @@ def test_every_schema_has_a_database_made_by_its_program() -> None:
     assert all(place(name).stat().st_size < 100_000 for name in SCHEMAS)
 
 
-@pytest.mark.parametrize("name", [name for name in SCHEMAS if name != "m008-words"])
+@pytest.mark.parametrize("name", [name for name in SCHEMAS if name not in ("m008-words", "m009")])
 def test_no_migration_was_edited(tmp_path: Path, name: str) -> None:
-    """Each makes today what it made when people's databases were made by it: `m008-words` is why this is asked."""
+    """Each makes today what it made when people had it: `m008-words`, and m009 after it, are why this is asked."""
     made = unpack(name, tmp_path / "made.db")
     had = migrations_of(made)
     after = [other for other in MIGRATIONS if other not in had]
