@@ -100,7 +100,7 @@ def restore(
         bool, typer.Option("--resend", help="Send what waited in the backup, though it may have arrived since.")
     ] = False,
 ) -> None:
-    """Put a backup in the place of the database, and keep what was there.
+    """Put a backup in the place of the database; what was is kept.
 
     The worker must be stopped.
     """
