@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check -q install
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test extras fulltext apprise cluster model model-check likeness eval bench bench-backtest bench-scaling points pictures docs lint audit locks clean
+.PHONY: help run demo test faults extras fulltext apprise cluster model model-check likeness eval bench bench-backtest bench-scaling points pictures docs lint audit locks clean
 
 help:  ## show this
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
@@ -20,6 +20,9 @@ demo: $(VENV)/.run  ## show a digest of sample feeds, without network or setting
 
 test: $(VENV)/.dev  ## run every test
 	@$(BIN)/python -m pytest -n auto
+
+faults: $(VENV)/.dev  ## the worker killed and its servers, disk, clock and files broken; FAULTS=--short for a bounded form
+	@$(BIN)/python -m tests.faults $(FAULTS)
 
 extras: $(VENV)/.extras  ## what `monitor learn` and the sense of the second opinion need (another 250 MB)
 
