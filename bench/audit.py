@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 IGNORED = ROOT / "requirements" / "audit-ignored.txt"
@@ -57,7 +58,7 @@ def audit(tool: Sequence[str], locks: Sequence[Path]) -> Found:
     return found
 
 
-def _answers(tool: Sequence[str], lock: Path) -> list[dict[str, object]]:
+def _answers(tool: Sequence[str], lock: Path) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "answers.json"
         done = subprocess.run(  # noqa: S603 (our own words)

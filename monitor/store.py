@@ -231,7 +231,7 @@ class Store:
     def _refuse_newer(self, applied: Sequence[str], program: str) -> None:
         strange = [name for name in applied if name not in MIGRATIONS]
         if strange:
-            by = f"rift-monitor {program}" if program else "a later version of this program"
+            by = f"rift-monitor {program}" if program not in ("", __version__) else "a later version of this program"
             raise NewerDatabaseError(
                 f"{self.path}: was written by {by} ({strange[-1]}), and this is {__version__}; "
                 "update the program, or use another data folder"

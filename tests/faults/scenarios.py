@@ -282,8 +282,7 @@ def read_only(options: Options) -> Row:
             world.publish(3)
             time.sleep(world.rng.uniform(0, 1.2))
             with _nothing_written(world):
-                _mount("--bind", str(world.data), str(world.data))
-                _mount("-o", "remount,bind,ro", str(world.data))
+                _mount_read_only(world.data)
                 world.row.faults += 1
                 worker = _hit_meanwhile(world, worker, world.rng.uniform(0.5, 2.5))
                 _unmount(world.data)
@@ -332,6 +331,18 @@ def _mount(*words: str) -> None:
             return
         time.sleep(0.1)
     raise OSError(f"mount {' '.join(words)}: {done.stderr}")
+
+
+def _mount_read_only(folder: Path) -> None:
+    """Lay the folder over itself, read-only; anew where somebody has opened a file for writing in between."""
+    for _ in range(20):
+        _mount("--bind", str(folder), str(folder))
+        remount = ["mount", "-o", "remount,bind,ro", str(folder)]
+        if not subprocess.run(remount, check=False, capture_output=True).returncode:
+            return
+        _unmount(folder)
+        time.sleep(0.05)
+    raise OSError(f"{folder}: is written to all the time, and cannot be made read-only")
 
 
 def _unmount(folder: Path) -> None:
