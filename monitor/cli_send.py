@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from monitor.settings import Settings
 
 
+_LONG = re.compile(r"[^.]{8,}")
+"""A part of an address that may be a token: what has a dot is a host."""
+
+
 def outbox() -> Path:
     """Return where mails are written as long as there is no mail server."""
     return Paths.data / "outbox"
@@ -34,13 +40,22 @@ def post(mail: MailSettings) -> Post:
 
 
 def _chat_sender() -> ChatSender:
-    from monitor import environment
+    from monitor import environment, logs
     from monitor.digest.chat import ChatSender
 
     try:
-        return ChatSender(environment.channels(os.environ))
+        channels = environment.channels(os.environ)
+        logs.hide(_secret_parts(channels.values()))
+        return ChatSender(channels)
     except ConfigError as e:
         return ChatSender({}, str(e).splitlines()[0])
+
+
+def _secret_parts(addresses: Iterable[str]) -> Iterator[str]:
+    """Yield what a log must not show of the addresses of channels: each whole, and what may be a token in it."""
+    for address in addresses:
+        yield address
+        yield from (part for part in re.split(r"[/?&=@:]+", address.partition("://")[2]) if _LONG.fullmatch(part))
 
 
 def _mail_sender(mail: MailSettings) -> SmtpSender | FileSender:

@@ -69,11 +69,28 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     log = path.with_name(f"{path.name}-wal")
     mode = "ro" if log.exists() else "rw"
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=PATIENCE)) as conn:
-            conn.execute("PRAGMA query_only = ON")
+        with closing(_reader(path, f"mode={mode}")) as conn:
             yield conn
     except sqlite3.Error as e:
         raise StoreError(f"{path}: cannot be read: {e}") from e
+
+
+def _reader(path: Path, how: str) -> sqlite3.Connection:
+    """Open to read; where nothing can be written beside it and there is no log, the file alone, as it stands."""
+    conn = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=PATIENCE)
+    try:
+        conn.execute("PRAGMA query_only = ON")
+        conn.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+    except sqlite3.OperationalError as e:
+        conn.close()
+        log = path.with_name(f"{path.name}-wal")
+        if "unable to open" not in str(e) or "immutable" in how or not path.exists() or log.exists():
+            raise
+        return _reader(path, "mode=ro&immutable=1")
+    except BaseException:
+        conn.close()
+        raise
+    return conn
 
 
 def applied(connection: sqlite3.Connection) -> tuple[str, ...]:

@@ -650,6 +650,9 @@ def run(office: Office, settings: Settings, stop: threading.Event) -> None:
             except MonitorError as e:
                 log.critical("ended", reason=str(e))
                 os._exit(1)  # threads that hang would keep it; nothing is half written, for steps are transactions
+            except Exception:
+                log.exception("ended; this is a bug")
+                os._exit(1)  # whoever watches over it starts it anew, and that is better than half a worker
         log.info("ending")
         runner.end()
         log.info("ended")

@@ -345,3 +345,14 @@ def test_send_test_tries_a_channel(hook: Hook, tmp_path: Path) -> None:
     assert failed.exit_code == 1
     assert failed.stdout.startswith("team: not sent: refused with HTTP 403")
     assert run.invoke(app, ["send-test", "taem"]).exit_code == 2
+
+
+def test_what_may_be_a_token_in_an_address_is_hidden_in_logs_and_hosts_are_not() -> None:
+    """Whatever a library quotes in what it raises."""
+    from monitor.cli_send import _secret_parts
+
+    parts = set(
+        _secret_parts([f"slack://T1JJ3T3L2/A1BRTD4JD/{TOKEN}", "jsons://user:hunter2hunter2@hooks.example.org/x"])
+    )
+    assert {TOKEN, "T1JJ3T3L2", "hunter2hunter2"} <= parts
+    assert "hooks.example.org" not in parts
