@@ -18,7 +18,7 @@ from pathlib import Path
 from monitor import compiled, health, lastgood, locks, slots
 from monitor.errors import ConfigError, MonitorError, NewerDatabaseError, StoreError
 from monitor.health import Finding, Room, View
-from monitor.model import Figures, JobRun, Note
+from monitor.model import Figures, JobRun, Note, State
 from monitor.settings import Settings, hash_of, read_bytes
 from monitor.store import FILE_NAME, Store
 
@@ -26,6 +26,8 @@ SERVER_BEFORE = timedelta(days=7)
 """Mail that went to a server so lately was meant to go on doing so."""
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
+Troubled = tuple[str, State, str, datetime, bool]
+"""A delivery, as `Store.troubled_deliveries` returns it."""
 Load = Callable[[Path, Path], Settings]
 """Reads feeds.yaml, as `compiled.load` does."""
 
@@ -122,10 +124,18 @@ def _seen(view: View, store: Store, config: Path, data: Path, load: Load) -> Vie
         jobs=jobs,
         states=[states[feed.url] for feed in (settings.enabled if settings else ()) if feed.url in states],
         digests=[(plan, store.last_edition(plan.name, now)) for plan in (settings.digests if settings else ())],
-        deliveries=store.troubled_deliveries(),
+        deliveries=_of_readers(store.troubled_deliveries(), settings),
         notes=notes,
         unread=unread,
     )
+
+
+def _of_readers(found: Sequence[Troubled], settings: Settings | None) -> list[Troubled]:
+    """Leave out what was given up for somebody who gets no mail any more: none that arrives would ever settle it."""
+    if settings is None:
+        return list(found)
+    readers = {recipient for plan in settings.digests for recipient in plan.recipients}
+    return [one for one in found if one[0] in readers or one[-1]]
 
 
 def _running(data: Path) -> bool | None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from monitor import slots
 from monitor.errors import clipped, without_secrets
-from monitor.model import DigestPlan, FeedState, JobRun, Note, State
+from monitor.model import CHANNEL, DigestPlan, FeedState, JobRun, Note, State
 
 POLL_STALLED = timedelta(minutes=15)
 EDITIONS_STALLED = timedelta(minutes=30)
@@ -22,6 +22,8 @@ EDITIONS_STALLED = timedelta(minutes=30)
 EDITION_LATE = timedelta(minutes=30)
 DELIVERY_STUCK = timedelta(minutes=30)
 """Servers that put a mail off (greylisting) take it within minutes."""
+DOUBTED = timedelta(days=1)
+"""What may have arrived and is not tried again is a problem for so long; there is nothing to mend."""
 ALL_SILENT = timedelta(minutes=15)
 """So long every feed must have failed; less is a network that is coming up."""
 FOR_LONG = timedelta(hours=1)
@@ -63,7 +65,11 @@ LINES: Mapping[str, str] = {
     ),
     "waiting": (
         "delivery to {recipient}: {state} since {since} UTC ({answer}): it is tried again by itself;"
-        " monitor send-test {recipient} shows what the server says now"
+        " monitor send-test {address} shows what is answered now"
+    ),
+    "doubtful": (
+        "delivery to {recipient}: {state} since {since} UTC ({answer}): it may have arrived, and is not tried again;"
+        " the next mail that arrives settles it"
     ),
     "configuration": "configuration: {note}: mend it; monitor check lists every fault",
     "unread": "configuration: {fault}: mend it; the worker goes by the last good one, if there is one",
@@ -155,7 +161,7 @@ class View:
     jobs: Mapping[str, JobRun] = field(default_factory=dict)
     states: Sequence[FeedState] = ()
     digests: Sequence[tuple[DigestPlan, datetime | None]] = ()
-    deliveries: Sequence[tuple[str, State, str, datetime]] = ()
+    deliveries: Sequence[tuple[str, State, str, datetime, bool]] = ()
     notes: Mapping[str, Note] = field(default_factory=dict)
     unread: str = ""
 
@@ -183,7 +189,7 @@ def stalled(jobs: Mapping[str, JobRun], now: datetime) -> bool:
 def _say(key: str, *, grave: bool = True, **values: object) -> Finding:
     cleaned = {name: _plain(value) for name, value in values.items()}
     line = LINES[key].format(**cleaned)
-    what = LINES[key].partition(":")[0].partition(" {")[0].partition(" to ")[0]
+    what = LINES[key].partition(":")[0].partition(" {")[0].removesuffix(" to")
     return Finding("job" if what.startswith("{job}") else what, line, grave)
 
 
@@ -348,12 +354,15 @@ def _editions(view: View) -> Iterator[Finding]:
 
 
 def _deliveries(view: View) -> Iterator[Finding]:
-    for recipient, state, detail, created in view.deliveries:
+    for recipient, state, detail, created, tried_on in view.deliveries:
         late = view.running is not False and view.now - created > DELIVERY_STUCK
-        if state is State.REFUSED or late:
+        over = state is not State.REFUSED and not tried_on
+        if state is State.REFUSED or over or late:
             yield _say(
-                "refused" if state is State.REFUSED else "waiting",
+                "doubtful" if over else "refused" if state is State.REFUSED else "waiting",
+                grave=not over or view.now - created < DOUBTED,
                 recipient=recipient,
+                address=recipient.removeprefix(CHANNEL),
                 state=state,
                 since=created,
                 answer=detail or "no answer yet",

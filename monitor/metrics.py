@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, Info, ProcessCollector, generate_latest
 from prometheus_client import Counter as Count
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from monitor import __version__
@@ -147,15 +147,17 @@ class _Stored(Collector):
         yield _by("monitor_stored_hits", "Hits in the database, by theme.", "theme", figures.hits)
         yield _by("monitor_deliveries", "Mails in the database, by the state of their delivery.", "state",
                   {str(state): figures.deliveries.get(state, 0) for state in State})  # fmt: skip
-        stories = CounterMetricFamily(
-            "monitor_stories", "Stories told, new ones and updates.", labels=["digest", "kind"]
+        stories = GaugeMetricFamily(
+            "monitor_stored_stories", "Stories told, new ones and updates.", labels=["digest", "kind"]
         )
         for kind, counts in (("new", figures.stories), ("update", figures.updates)):
             for digest, count in counts.items():
                 stories.add_metric([digest, kind], count)
         yield stories
-        yield _by("monitor_editions", "Editions made, with mails or without.", "digest", figures.editions, counts=True)
-        yield _by("monitor_mails", "Mails made.", "digest", figures.mails, counts=True)
+        yield _by("monitor_stored_editions", "Editions made, with mails or without.", "digest", figures.editions)
+        yield _by(
+            "monitor_stored_mails", "Mails made, without those that a later one took over.", "digest", figures.mails
+        )
         if figures.last_delivery:
             yield GaugeMetricFamily(
                 "monitor_last_delivery_timestamp_seconds",
@@ -164,9 +166,8 @@ class _Stored(Collector):
             )
 
 
-def _by(name: str, what: str, label: str, values: Mapping[str, float], *, counts: bool = False) -> Metric:
-    kind = CounterMetricFamily if counts else GaugeMetricFamily
-    family = kind(name, what, labels=[label])
+def _by(name: str, what: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, what, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)
     return family

@@ -1092,16 +1092,18 @@ class Store:
     def owed(self, digest: str, recipients: Collection[str], now: datetime) -> list[Owed]:
         """Return what each of these recipients certainly did not get of earlier editions of a digest.
 
-        That is what is still tried and never was in doubt, and what was given up within `OWED_FOR`: in vain, or because
-        the address was refused, which may be mended. A message that was itself refused is not: with its words the next
-        one would be, too. What a merged message told counts with the one that holds it now.
+        That is what was made within `OWED_FOR`, and is still tried and never was in doubt, or was given up: in vain, or
+        because the address was refused, which may be mended. What is older is left to its own attempts: news as old
+        would not be told again, and by a clock that ran ahead everything is old. A message that was itself refused is
+        not: with its words the next one would be, too. What a merged message told counts with the one that holds it
+        now.
         """
         owed: dict[str, tuple[set[int], set[int]]] = {}
         for row in self._rows(
             "WITH RECURSIVE covers (delivery, recipient, message) AS ("  # noqa: S608 (fixed text)
             " SELECT deliveries.id, recipient, messages.id FROM deliveries"
             "  JOIN messages ON messages.id = deliveries.message_id JOIN editions ON editions.id = edition_id"
-            f"  WHERE digest = :d AND {_NOT_RECEIVED} AND (state = 'pending' OR created > :since)"
+            f"  WHERE digest = :d AND {_NOT_RECEIVED} AND created > :since"
             " UNION SELECT delivery, recipient, merged.message_id FROM covers"
             "  JOIN deliveries AS merged ON merged.merged_into = covers.message)"
             " SELECT delivery, covers.recipient, coalesce(merged_into, editions.id) AS edition FROM covers"
@@ -1164,14 +1166,14 @@ class Store:
             )
         return tuple(row["recipient"] for row in rows)
 
-    def troubled_deliveries(self) -> list[tuple[str, State, str, datetime]]:
-        """Return recipient, state, detail and time of making of what did not arrive, oldest first.
+    def troubled_deliveries(self) -> list[tuple[str, State, str, datetime, bool]]:
+        """Return recipient, state, detail, time of making of what did not arrive, and whether it is tried on.
 
         That is each delivery still tried, and of the newest mail to each recipient of each digest also what was given
-        up: a later mail that arrives settles the matter.
+        up: a later mail that arrives settles the matter. The oldest come first.
         """
         rows = self._rows(
-            "SELECT recipient, state, detail, messages.created FROM deliveries"
+            "SELECT recipient, state, detail, messages.created, next_try FROM deliveries"
             " JOIN messages ON messages.id = deliveries.message_id"
             " JOIN editions ON editions.id = messages.edition_id"
             " WHERE state NOT IN (:sent, :merged) AND (next_try IS NOT NULL OR messages.id = ("
@@ -1180,7 +1182,13 @@ class Store:
             " ORDER BY deliveries.id",
             {"sent": State.SENT, "merged": State.MERGED},
         )
-        return [(row["recipient"], State(row["state"]), row["detail"], _must(row["created"])) for row in rows]
+        return [
+            (
+                row["recipient"], State(row["state"]), row["detail"], _must(row["created"]),
+                row["next_try"] is not None or row["state"] == State.SENDING,
+            )
+            for row in rows
+        ]  # fmt: skip
 
     def went_to_files(self, since: datetime) -> bool:
         """Tell whether the last mail was written to a file, and one after `since` went to a server."""

@@ -27,6 +27,7 @@ from monitor.store import MIGRATIONS, Store
 from tests.builders import ROOT, config_text
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+READERS = ("reader@example.org",)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 PLAN = DigestPlan("morning", ("reader@example.org",), "30 7 * * *", "Europe/Berlin")
 """07:30 in Berlin is 06:30 UTC in November."""
@@ -83,7 +84,7 @@ def test_a_worker_that_does_not_run_is_told() -> None:
     assert told(running=False) == [line]
     late = {
         "digests": [(PLAN, NOW - 3 * DAY)],
-        "deliveries": [("reader@example.org", State.PENDING, "", NOW - DAY)],
+        "deliveries": [("reader@example.org", State.PENDING, "", NOW - DAY, True)],
         "jobs": {"poll": a_run("poll", 5000)},
     }
     assert told(running=False, **late) == [line]
@@ -232,7 +233,7 @@ def test_each_digest_is_told_for_itself() -> None:
 
 def test_a_refused_mail_is_told_at_once() -> None:
     """Nothing will be tried again, so there is nothing to wait for."""
-    (line,) = told(deliveries=[("reader@example.org", State.REFUSED, "550 gone", NOW - MINUTE)])
+    (line,) = told(deliveries=[("reader@example.org", State.REFUSED, "550 gone", NOW - MINUTE, False)])
     assert "(550 gone): mend the address" in line
 
 
@@ -247,13 +248,31 @@ def test_a_refused_mail_is_told_at_once() -> None:
 )
 def test_a_mail_that_does_not_leave_is_told(state: State, detail: str, line: str) -> None:
     """To whom, how it stands, since when, and what the server said."""
-    [said] = told(deliveries=[("reader@example.org", state, detail, NOW - 121 * MINUTE)])
+    [said] = told(deliveries=[("reader@example.org", state, detail, NOW - 121 * MINUTE, state is not State.REFUSED)])
     assert said.startswith(f"delivery to reader@example.org: {line}")
 
 
 def test_a_mail_is_given_half_an_hour() -> None:
     """Servers ask to come back later."""
-    assert found(deliveries=[("reader@example.org", State.PENDING, "451 later", NOW - 30 * MINUTE)]) == []
+    assert found(deliveries=[("reader@example.org", State.PENDING, "451 later", NOW - 30 * MINUTE, True)]) == []
+
+
+def test_a_mail_in_doubt_that_is_left_alone_is_not_said_to_be_tried_again() -> None:
+    """After three doubts or a restore: a problem for a day, then a remark until the next mail arrives."""
+    given_up = ("channel:team", State.UNKNOWN, "given up by a restore")
+    [said] = told(deliveries=[(*given_up, NOW - HOUR, False)])
+    assert said.startswith("delivery to channel:team: unknown since")
+    assert "not tried again" in said
+    assert remarked(deliveries=[(*given_up, NOW - 25 * HOUR, False)])
+    [waiting] = told(deliveries=[("channel:team", State.PENDING, "500", NOW - HOUR, True)])
+    assert "monitor send-test team shows" in waiting, "by the name that the command takes"
+
+
+def test_a_finding_about_a_mail_is_counted_as_one() -> None:
+    """The metrics go by the names in `NAMES`."""
+    for state, tried_on in ((State.REFUSED, False), (State.PENDING, True), (State.UNKNOWN, False)):
+        [finding] = found(deliveries=[("reader@example.org", state, "", NOW - HOUR, tried_on)])
+        assert finding.name == "delivery"
 
 
 def test_mail_that_goes_to_files_and_went_to_a_server_is_remarked() -> None:
@@ -358,7 +377,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         jobs={"poll": a_run("poll", 1, "boom"), "tidy": a_run("tidy", error="bang")},
         states=[a_state("one", HOUR)],
         digests=[(PLAN, NOW - DAY)],
-        deliveries=[("reader@example.org", State.UNKNOWN, "lost", NOW - 3 * HOUR)],
+        deliveries=[("reader@example.org", State.UNKNOWN, "lost", NOW - 3 * HOUR, True)],
         notes={"configuration": Note("an edit was not taken up", NOW - DAY)},
     )
     assert [line.split(":")[0] for line in lines] == [
@@ -412,7 +431,7 @@ class Stage:
     def __post_init__(self) -> None:
         self.config, self.data = self.folder / "feeds.yaml", self.folder / "data"
         self.data.mkdir()
-        self.config.write_text(config_text(["https://one.example.com/rss", "https://two.example.com/rss"]))
+        self.config.write_text(config_text(["https://one.example.com/rss", "https://two.example.com/rss"], READERS))
         self.database = self.data / "monitor.db"
         with self.store() as store:
             self.settings = compiled.load(self.config, self.data)
@@ -444,11 +463,13 @@ class Stage:
         with closing(sqlite3.connect(self.database)) as conn, conn:
             assert conn.execute(change, values).rowcount
 
-    def mail(self, ago: timedelta, receipt: Receipt, again: bool = False) -> None:
+    def mail(
+        self, ago: timedelta, receipt: Receipt, again: bool = False, recipient: str = "reader@example.org"
+    ) -> None:
         """Have an edition in the outbox since then, and what came of sending it."""
         at = self.now - ago
         with self.store() as store:
-            message = Message(f"<{at.timestamp()}@x>", "m@example.org", "reader@example.org", "s", b"raw")
+            message = Message(f"<{at.timestamp()}@x>", "m@example.org", recipient, "s", b"raw")
             assert store.freeze(an_edition(self.settings.digests[0], at), [message])
             [*_, delivery] = store.due_deliveries(at)
             store.end_delivery(delivery, receipt, self.now + HOUR if again else None, at)
@@ -503,6 +524,10 @@ def _late_edition(stage: Stage) -> None:
 
 def _stuck_mail(stage: Stage) -> None:
     stage.mail(HOUR, Receipt(State.PENDING, "mx.example.org:25: Connection refused"), again=True)
+
+
+def _mail_refused_by_nobody_now(stage: Stage) -> None:
+    stage.mail(MINUTE, Receipt(State.REFUSED, "RCPT: 550 no such user"), recipient="typo@example.org")
 
 
 def _refused_mail(stage: Stage) -> None:
@@ -683,6 +708,7 @@ STAGED: dict[Callable[[Stage], None], tuple[int, str]] = {
     _late_edition: (1, r"digest morning: the edition of .* is overdue: .*"),
     _stuck_mail: (1, r"delivery to reader@example.org: pending since .*Connection refused\): .*"),
     _refused_mail: (1, r"delivery to reader@example.org: refused since .*550 no such user\): .*"),
+    _mail_refused_by_nobody_now: (0, r"healthy"),
     _files_for_mail: (0, r"healthy\nnote: mail: digests are written to files, .*"),
     _rejected_for_long: (1, r"configuration: an edit was not taken up: feeds.yaml:13:1: .*"),
     _rejected_just_now: (0, r"healthy\nnote: configuration: an edit was not taken up: feeds.yaml:13:1: .*"),

@@ -156,6 +156,17 @@ def world(tmp_path: Path) -> Iterator[World]:
 # ---------------------------------------------------------------- nobody got it
 
 
+def test_a_clock_that_runs_ahead_swallows_no_mail_that_waits(world: World) -> None:
+    """By it all news is old, and a mail that took the old one over would not tell it."""
+    world.day(1, alice=DOWN, bob=DOWN)
+    world.now += 365 * DAY
+    world.day(2, alice=DOWN, bob=DOWN)
+    assert world.states(ALICE)[0] != State.MERGED
+    world.now -= 366 * DAY
+    world.day(3)
+    assert sum(link == "https://example.com/11/" for mail in world.got(ALICE) for link in mail) == 1
+
+
 def test_a_mail_that_reached_nobody_is_told_in_the_next_and_never_sent(world: World) -> None:
     """A mail server that was down on Monday does not bring two mails on Tuesday."""
     first, second = world.news(1), world.news(2)

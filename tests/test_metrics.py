@@ -141,9 +141,9 @@ def test_what_is_stored_is_read_when_it_is_asked_for(worked: tuple[Path, Path, d
     assert value("monitor_stored_items") == 2
     assert value("monitor_stored_hits", theme="compute") == 1
     assert value("monitor_stored_hits", theme="agi") == 1
-    assert value("monitor_stories_total", digest="morning", kind="new") == 2
-    assert value("monitor_editions_total", digest="morning") == 1
-    assert value("monitor_mails_total", digest="morning") == 1
+    assert value("monitor_stored_stories", digest="morning", kind="new") == 2
+    assert value("monitor_stored_editions", digest="morning") == 1
+    assert value("monitor_stored_mails", digest="morning") == 1
     assert value("monitor_deliveries", state="sent") == 1
     assert value("monitor_deliveries", state="refused") == 0
     assert value("monitor_last_success_timestamp_seconds", job="poll") == now.timestamp()
