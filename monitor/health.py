@@ -356,7 +356,7 @@ def _editions(view: View) -> Iterator[Finding]:
 def _deliveries(view: View) -> Iterator[Finding]:
     for recipient, state, detail, created, tried_on in view.deliveries:
         late = view.running is not False and view.now - created > DELIVERY_STUCK
-        over = state is not State.REFUSED and not tried_on
+        over = state is State.UNKNOWN and not tried_on
         if state is State.REFUSED or over or late:
             yield _say(
                 "doubtful" if over else "refused" if state is State.REFUSED else "waiting",
