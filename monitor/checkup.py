@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from monitor import compiled, health, lastgood, locks, slots
+from monitor import compiled, copies, health, lastgood, locks, slots
 from monitor.errors import ConfigError, MonitorError, NewerDatabaseError, StoreError
 from monitor.health import Finding, Room, View
 from monitor.model import Figures, JobRun, Note, State
@@ -63,8 +63,8 @@ def read(config: Path, data: Path, now: datetime, load: Load = compiled.load) ->
         figures,
         {plan.name: last for plan, last in view.digests if last},
         {name: at for name, at in nexts.items() if at},
-        _size(database),
-        _size(database.with_name(f"{database.name}-wal")),
+        copies.size(database),
+        copies.size(database.with_name(f"{database.name}-wal")),
         view.room.free if view.room else None,
     )
 
@@ -152,7 +152,7 @@ def _room(data: Path, database: Path) -> Room | None:
     """Measure the folder, and try whether it can be written; None where there is none."""
     if not data.is_dir():
         return None
-    size = sum(_size(database.with_name(database.name + more)) for more in ("", "-wal"))
+    size = sum(copies.size(database.with_name(database.name + more)) for more in ("", "-wal"))
     refused, full = "", False
     try:
         with tempfile.TemporaryFile(prefix=".health.", dir=data) as probe:
@@ -171,12 +171,6 @@ def _free(folder: Path) -> int:
         return shutil.disk_usage(folder).free
     state = os.statvfs(folder)
     return state.f_bavail * state.f_frsize
-
-
-def _size(path: Path) -> int:
-    with suppress(OSError):
-        return path.stat().st_size
-    return 0
 
 
 def _fault(e: MonitorError, view: View) -> tuple[str, str]:

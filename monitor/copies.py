@@ -66,31 +66,47 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         StoreError: it cannot be read.
     """
-    log = path.with_name(f"{path.name}-wal")
-    mode = "ro" if log.exists() else "rw"
     try:
-        with closing(_reader(path, f"mode={mode}")) as conn:
+        with closing(reader(path)) as conn:
             yield conn
     except sqlite3.Error as e:
         raise StoreError(f"{path}: cannot be read: {e}") from e
 
 
-def _reader(path: Path, how: str) -> sqlite3.Connection:
-    """Open to read; where nothing can be written beside it and there is no log, the file alone, as it stands."""
-    conn = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=PATIENCE)
+def reader(path: Path, patience: float = PATIENCE) -> sqlite3.Connection:
+    """Open a database as `reading` does, and wait at most `patience` seconds for somebody who has it for himself.
+
+    Where nothing can be written beside it and there is nothing in a log, the file is read alone, as it stands.
+
+    Raises:
+        sqlite3.Error: it cannot be opened.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    try:
+        return _opened(path, "mode=ro" if log.exists() else "mode=rw", patience)
+    except sqlite3.OperationalError as e:
+        if "unable to open" not in str(e) or not path.exists() or size(log):
+            raise
+        return _opened(path, "mode=ro&immutable=1", patience)
+
+
+def _opened(path: Path, how: str, patience: float) -> sqlite3.Connection:
+    conn = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=patience)
     try:
         conn.execute("PRAGMA query_only = ON")
         conn.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
-    except sqlite3.OperationalError as e:
-        conn.close()
-        log = path.with_name(f"{path.name}-wal")
-        if "unable to open" not in str(e) or "immutable" in how or not path.exists() or log.exists():
-            raise
-        return _reader(path, "mode=ro&immutable=1")
     except BaseException:
         conn.close()
         raise
     return conn
+
+
+def size(path: Path) -> int:
+    """Return the bytes of a file; 0 where there is none, or it cannot be looked at."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def applied(connection: sqlite3.Connection) -> tuple[str, ...]:

@@ -24,7 +24,6 @@ from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
 
 from monitor import __version__, copies, indexed
 from monitor.errors import NewerDatabaseError, StoreError
@@ -161,26 +160,9 @@ class Store:
         if self._is_cut_short():
             raise StoreError(f"{self.path}: is damaged: a part of it is missing")
         try:
-            # Where there is no log, one that may not write would leave an empty one behind.
-            self._conn = self._opened("mode=ro" if _size(self.path, "-wal") else "mode=rw")
-            self._conn.execute("PRAGMA query_only = ON")
-            self._refuse_later()
-        except sqlite3.OperationalError as e:
-            # Where nothing can be written, the files that go with WAL cannot be made: without a log there is nothing
-            # in one either, and the file is read alone.
-            self.close()
-            if "unable to open" not in str(e) or _size(self.path, "-wal"):
-                raise StoreError(f"{self.path}: cannot be read: {e}") from e
-            self._look_at_file()
+            self._conn = copies.reader(self.path, LOOK_SECONDS)
         except sqlite3.Error as e:
-            self.close()
             raise StoreError(f"{self.path}: cannot be read: {e}") from e
-        except BaseException:
-            self.close()
-            raise
-
-    def _look_at_file(self) -> None:
-        self._conn = self._opened("mode=ro&immutable=1")
         try:
             self._refuse_later()
         except BaseException as e:
@@ -189,12 +171,9 @@ class Store:
                 raise StoreError(f"{self.path}: cannot be read: {e}") from e
             raise
 
-    def _opened(self, how: str) -> sqlite3.Connection:
-        return sqlite3.connect(f"file:{quote(str(self.path.absolute()))}?{how}", uri=True, timeout=LOOK_SECONDS)
-
     def _is_cut_short(self) -> bool:
         """Tell whether the file is shorter than it says of itself; SQLite notices when it comes to what is missing."""
-        if _size(self.path, "-wal"):
+        if copies.size(self.path.with_name(f"{self.path.name}-wal")):
             return False  # what is missing may be there
         try:
             with self.path.open("rb") as file:
@@ -204,7 +183,7 @@ class Store:
         if len(head) < 100 or head[24:28] != head[92:96]:
             return False
         page = int.from_bytes(head[16:18])
-        return _size(self.path) < (65536 if page == 1 else page) * int.from_bytes(head[28:32])
+        return copies.size(self.path) < (65536 if page == 1 else page) * int.from_bytes(head[28:32])
 
     def _make_private(self) -> None:
         """Make a new database its owner's alone, with what SQLite lays beside it: it holds addresses and mails."""
@@ -245,7 +224,9 @@ class Store:
     def is_locked(self) -> bool:
         """Tell whether another process keeps everybody from writing, for as long as `LOOK_SECONDS` now."""
         try:
-            with closing(self._opened("mode=rw")) as probe:
+            with closing(
+                sqlite3.connect(f"{self.path.absolute().as_uri()}?mode=rw", uri=True, timeout=LOOK_SECONDS)
+            ) as probe:
                 probe.execute("BEGIN IMMEDIATE")
                 probe.execute("ROLLBACK")
         except sqlite3.Error as e:
@@ -1424,14 +1405,6 @@ def fingerprint(item: Item) -> str:
 def _numbers(numbers: Iterable[int]) -> str:
     """Return numbers as one value, for `json_each`."""
     return json.dumps(list(numbers))
-
-
-def _size(path: Path, more: str = "") -> int:
-    """Return the bytes of a file that belongs to the database; 0 where there is none."""
-    try:
-        return path.with_name(path.name + more).stat().st_size
-    except OSError:
-        return 0
 
 
 def _list(words: Sequence[str]) -> str:
